@@ -1,0 +1,38 @@
+"""The contract between whoever proposes parameter rows and whoever scores them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.engine.types import ParamMatrix
+
+# Figures every score table has, in this order (spec/metrics.md, STOM's 15), one column each.
+FIGURES = ("tc", "atc", "pc", "mc", "wr", "ah", "app", "tpp", "tsg", "mhct", "seed", "cagr", "tpi", "mdd", "mdd_")
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Row i belongs to parameter row i.
+
+    figures: (n, 15) float64 in FIGURES order. daily_profit: (n, n_days) KRW per trading day of the panel's selection (by sell day).
+    failed: (n,) bool; a failed row has NaN figures and its reason in `reasons`.
+    """
+
+    figures: NDArray[np.float64]
+    daily_profit: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+    reasons: dict[int, str]
+
+
+class Evaluator(Protocol):
+    """Scores parameter rows over a panel.
+
+    Contract: row i of the result belongs to row i of `params`, whatever order workers finish in; the same (params, panel,
+    config) gives bit-equal scores for any number of workers; a failing row is FAILED, never dropped.
+    """
+
+    def evaluate(self, params: ParamMatrix) -> ScoreTable: ...
