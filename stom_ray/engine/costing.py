@@ -13,7 +13,8 @@ from numba import njit
 @njit(cache=True, error_model="numpy", nogil=True)
 def fee(amount: float, fee_rate: float, fee_rounding: float) -> float:
     """Broker's fee on one side: int(amount * rate / 10) * 10 KRW."""
-    return np.trunc(amount * fee_rate / fee_rounding) * fee_rounding
+    whole: float = np.trunc(amount * fee_rate / fee_rounding) * fee_rounding
+    return whole
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -24,13 +25,15 @@ def net_amount(bought: float, sold: float, tax_rate: float, fee_rate: float, fee
     """
     tax = np.trunc(sold * tax_rate)
     fees = fee(bought, fee_rate, fee_rounding) + fee(sold, fee_rate, fee_rounding)
-    return np.trunc(sold - tax - fees)
+    left: float = np.trunc(sold - tax - fees)
+    return left
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def profit_pct(bought: float, net: float) -> float:
     """Profit in %, two digits, half to even: rint(profit / bg * 100 * 100) / 100. bought: KRW, > 0."""
-    return np.rint((net - bought) / bought * 100.0 * 100.0) / 100.0
+    pct: float = np.rint((net - bought) / bought * 100.0 * 100.0) / 100.0
+    return pct
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

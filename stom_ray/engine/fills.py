@@ -59,14 +59,16 @@ def fill_price(quantity: float, levels: int, prices: Levels, sizes: Levels) -> f
     filled, amount = walk(quantity, levels, prices, sizes)
     if filled < quantity or not filled > 0.0:
         return 0.0
-    return np.rint(amount / quantity)
+    price: float = np.rint(amount / quantity)
+    return price
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def forced_price(quantity: float, last_price: float, levels: int, prices: Levels, sizes: Levels) -> float:
     """Price of the sale on the day's last row (§6.4): the average of what the bids take, `last_price` when they take nothing."""
     filled, amount = walk(quantity, levels, prices, sizes)
-    return np.rint(amount / filled) if filled > 0.0 else np.trunc(last_price)
+    price: float = np.rint(amount / filled) if filled > 0.0 else np.trunc(last_price)
+    return price
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -74,4 +76,4 @@ def last_price(prices: Floats, row: int) -> float:
     """현재가 of `row`, or of the latest row before it that has a positive one. A position's buy row has, so the walk ends."""
     while row > 0 and not prices[row] > 0.0:
         row -= 1
-    return prices[row]
+    return float(prices[row])
