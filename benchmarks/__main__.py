@@ -1,0 +1,54 @@
+"""`python -m benchmarks [--json OUT.json] [NAME ...]`: run the named benchmarks (all without names), one record each."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+MODULES = {
+    "ingest": "benchmarks.ingest",
+    "reload": "benchmarks.reload",
+    "kernel-per-core": "benchmarks.kernel",
+    "search-overhead": "benchmarks.search_overhead",
+}
+
+
+def machine() -> dict[str, Any]:
+    """The machine in words: processor, cores, memory, Python."""
+    model = platform.processor() or platform.machine()
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        model = next(line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+    return {"cpu": model, "cores": os.cpu_count(), "memory_gib": round(pages / 2**30, 1), "python": platform.python_version()}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}; none = all")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the records there")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in MODULES]
+    if unknown:
+        parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(MODULES)}")
+    records = []
+    for name in options.names or MODULES:
+        record = {**importlib.import_module(MODULES[name]).run(), "machine": machine()}
+        records.append(record)
+        equal = "equal" if record["equal"] else "NOT EQUAL"
+        print(f"{name:18} {record['value']:>16,.6g} {record['unit']:24} {equal:9} {record['ratio']:.3g} x {record['peer']}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(records, indent=1, ensure_ascii=False), encoding="utf-8")
+    return 0 if all(record["equal"] for record in records) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

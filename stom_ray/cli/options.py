@@ -1,0 +1,86 @@
+"""Options that several verbs share, and how their texts are read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stom_ray.errors import ConfigError
+
+Db = Annotated[str, typer.Option("--db", help="STOM database file(s), joined by commas, or a store made by `stom-ray ingest`")]
+Buy = Annotated[Path, typer.Option("--buy", help="file with the buy condition")]
+Sell = Annotated[Path, typer.Option("--sell", help="file with the sell condition")]
+ProfileOption = Annotated[str, typer.Option("--profile", help="stom (parity) or corrected")]
+AvgTime = Annotated[int, typer.Option("--avgtime", help="window length and rows before a day's first decision")]
+Betting = Annotated[float, typer.Option("--betting", help="KRW per entry")]
+Days = Annotated[str, typer.Option("--days", help="FIRST-LAST, yyyymmdd-yyyymmdd; everything without it")]
+Time = Annotated[str, typer.Option("--time", help="FIRST-LAST, hhmmss-hhmmss; everything without it")]
+LoadDays = Annotated[str, typer.Option("--load-days", help="days to load when more than --days; rolling columns start there")]
+LoadTime = Annotated[str, typer.Option("--load-time", help="hours to load when more than --time")]
+Codes = Annotated[str, typer.Option("--codes", help="instruments, joined by commas; all without it")]
+AskLevels = Annotated[int, typer.Option("--ask-levels", help="ask levels a purchase may walk, 1-5")]
+BidLevels = Annotated[int, typer.Option("--bid-levels", help="bid levels a sale may walk, 1-5")]
+Weights = Annotated[str, typer.Option("--weights", help="betting weights: mode,limit1..4,factor1..5")]
+ElapsedOption = Annotated[str, typer.Option("--elapsed", help='elapsed-tick expressions: "name1;name2;expr1;expr2"')]
+Costs = Annotated[str, typer.Option("--costs", help="stom, krx (tax by date) or custom:TAX%,FEE%")]
+BackendOption = Annotated[str, typer.Option("--backend", help="auto, cpu or reference")]
+Threads = Annotated[int, typer.Option("--threads", help="threads of the CPU kernel")]
+TradesOut = Annotated[Path | None, typer.Option("--trades", help="write the trades there, as CSV")]
+JsonOut = Annotated[Path | None, typer.Option("--json", help="write the result there, as JSON; - is standard output")]
+
+
+def read_script(path: Path, what: str) -> bytes:
+    """A script's bytes; ConfigError when it cannot be read (its encoding is the compiler's business)."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file. Expected a text file with the {what}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}). Expected a text file with the {what}") from error
+
+
+def write_json(path: Path | None, record: dict[str, Any]) -> None:
+    """One JSON object to a file or standard output; nothing without a path."""
+    if path is None:
+        return
+    text = json.dumps(record, indent=1, ensure_ascii=False, default=str)
+    if str(path) == "-":
+        sys.stdout.write(text + "\n")
+    else:
+        write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file; ConfigError when the place cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose a folder that exists and has room") from error
+
+
+def say(text: str, json_path: Path | None) -> None:
+    """A line for a person; on standard error when standard output carries JSON."""
+    typer.echo(text, err=str(json_path) == "-")
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Comma-joined words without blanks; empty text -> ()."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers(text: str, option: str) -> tuple[int | float, ...]:
+    """Comma-joined numbers; `60` stays an int, `60.0` a float. ConfigError names the option and the word."""
+    values: list[int | float] = []
+    for word in split(text):
+        try:
+            values.append(int(word))
+        except ValueError:
+            try:
+                values.append(float(word))
+            except ValueError:
+                raise ConfigError(f'{option}: {word!r} is no number. Expected numbers joined by commas, "60,100,5.0"') from None
+    return tuple(values)
