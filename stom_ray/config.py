@@ -276,3 +276,48 @@ def _known_keys(place: tuple[str, ...]) -> list[str]:
 def _description(place: tuple[str, ...]) -> str:
     field = _section(place[:-1]).model_fields[place[-1]]
     return f"expected: {field.description}" if field.description else f"expected a section with {', '.join(_known_keys(place))}"
+
+
+EXAMPLE = """\
+# A search of one strategy over one database. File names are relative to this file.
+data:
+  path: market.db              # STOM database, or a store made by `stom-ray ingest`; several joined by commas
+  codes: []                    # ["005930", "000660"]: in quotes; empty = all
+  days: ""                     # 20240102-20240229; empty = all
+  time: ""                     # 90000-93000; empty = all
+
+strategy:
+  buy: buy.txt                 # STOM's texts, unchanged
+  sell: sell.txt
+  ranges: vars.txt             # self.vars[i] = [[low, high, gap], best]
+  ranges_form: step            # or values: self.vars[i] = [[v1, v2, ...], best]
+  profile: corrected           # or stom: STOM's quirks included (docs/parity.md)
+
+engine:
+  betting: 1000000             # KRW an entry
+  ask_levels: 5                # a fresh STOM walks 3 ask levels
+  bid_levels: 5
+  costs: krx                   # tax by date; stom: STOM's own 0.18%; custom:TAX%,FEE%
+
+search:
+  sampler: tpe                 # tpe, random, grid, coordinate (STOM's own), optuna (one candidate a trial)
+  evaluations: 2000
+  islands: 2                   # independent searches; part of the result, unlike workers
+  batch: 200
+  seed: 0
+  objective: TG                # TP TPI TG CAGR PM P2M PAM PWM PTM GM GAM GWM GTM G2M
+  limits:
+    atc: [1, 1000000]          # at least one trade a day
+
+walk_forward:                  # leave the section out to search only
+  scheme: rolling              # or anchored; stom: STOM's own split, for comparison
+  train_days: 10
+  valid_days: 3
+  test_days: 2
+  purge_days: 0
+  embargo_days: 0
+
+execution:                     # cannot change a result
+  backend: ray                 # or serial
+  workers: 2
+"""

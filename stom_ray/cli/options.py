@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stom_ray.api import Backtest
 from stom_ray.errors import ConfigError
 
 Db = Annotated[str, typer.Option("--db", help="STOM database file(s), joined by commas, or a store made by `stom-ray ingest`")]
@@ -84,3 +85,35 @@ def numbers(text: str, option: str) -> tuple[int | float, ...]:
             except ValueError:
                 raise ConfigError(f'{option}: {word!r} is no number. Expected numbers joined by commas, "60,100,5.0"') from None
     return tuple(values)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content; ConfigError names file, line and column."""
+    try:
+        return json.loads(read_script(path, "JSON content").decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}:{error.lineno}: column {error.colno}: not valid JSON: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8") from None
+
+
+def read_rows(path: Path) -> list[list[int | float]]:
+    """A JSON list of parameter rows; ConfigError names the row that is none."""
+    rows = read_json(path)
+    if not isinstance(rows, list) or not rows:
+        raise ConfigError(f"{path}: expected a list of parameter rows, [[60, 100, 5.0], ...]")
+    for number, row in enumerate(rows):
+        good = isinstance(row, list) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in row)
+        if not good:
+            raise ConfigError(f"{path}: row {number} is {row!r:.60}: expected a list of numbers")
+    return rows
+
+
+def write_outcome(outcome: Backtest, trades: Path | None, json_path: Path | None) -> None:
+    """What backtest and sweep leave: a line for a person, the trades' CSV, the JSON."""
+    from stom_ray.engine.trades_io import write_csv
+
+    say(outcome.render(), json_path)
+    if trades is not None:
+        write_csv(outcome.trades, trades)
+    write_json(json_path, outcome.to_json())

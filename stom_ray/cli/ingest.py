@@ -1,0 +1,24 @@
+"""`stom-ray ingest FILES --store DIR`: databases into the partitioned store; only what is new or changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stom_ray import api
+from stom_ray.cli import options
+
+
+def command(
+    paths: Annotated[list[Path], typer.Argument(help="STOM database files, the per-day files too")],
+    store: Annotated[Path, typer.Option("--store", help="folder of the store; made when missing")],
+    workers: Annotated[int, typer.Option("--workers", help="processes that read tables")] = 2,
+    ray: Annotated[bool, typer.Option("--ray", help="run the same plan as Ray Data tasks")] = False,
+    json: options.JsonOut = None,
+) -> None:
+    """Read databases into a store; a second run takes only what is new or changed."""
+    outcome = api.ingest(paths, store, workers=workers, ray=ray)
+    options.say(outcome.render(), json)
+    options.write_json(json, outcome.to_json())

@@ -1,0 +1,38 @@
+"""`stom-ray search run.yaml`: search the strategy's ranges, judge by walk-forward when asked, write the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stom_ray import api
+from stom_ray.cli import options
+from stom_ray.cli.progress import ProgressLine
+from stom_ray.config import EXAMPLE, load_config
+from stom_ray.errors import ConfigError
+
+
+def command(
+    config: Annotated[Path | None, typer.Argument(help="YAML file of the run")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on from the run folder's ledger")] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="print the whole configuration, defaults filled in, and stop")
+    ] = False,
+    json: options.JsonOut = None,
+) -> None:
+    """Search a strategy's ranges; with a walk_forward section, judge the search too."""
+    if config is None:
+        if not print_config:
+            raise ConfigError("which run? Give a YAML file; `stom-ray search --print-config > run.yaml` writes one to start from")
+        typer.echo(EXAMPLE, nl=False)
+        return
+    settings = load_config(config)
+    if print_config:
+        typer.echo(settings.to_yaml(), nl=False)
+        return
+    with ProgressLine() as progress:
+        outcome = api.search(settings, resume=resume, progress=progress)
+    options.say(outcome.render(), json)
+    options.write_json(json, outcome.to_json())

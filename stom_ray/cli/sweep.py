@@ -1,0 +1,72 @@
+"""`stom-ray sweep`: many parameter rows, or pairs of condition lists, over the same database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stom_ray import api
+from stom_ray.cli import options
+from stom_ray.errors import ConfigError
+
+
+def command(
+    db: options.Db,
+    buy: Annotated[Path | None, typer.Option("--buy", help="file with the buy condition (not with --conditions)")] = None,
+    sell: Annotated[Path | None, typer.Option("--sell", help="file with the sell condition (not with --conditions)")] = None,
+    ranges: Annotated[Path | None, typer.Option("--ranges", help="file with the self.vars ranges")] = None,
+    ranges_form: Annotated[str, typer.Option("--ranges-form", help="step or values")] = "step",
+    one_at_a_time: Annotated[
+        bool, typer.Option("--one-at-a-time", help="with --ranges: every value of every variable, the others at their best")
+    ] = False,
+    rows: Annotated[Path | None, typer.Option("--rows", help="JSON file: a list of parameter rows")] = None,
+    conditions: Annotated[
+        Path | None, typer.Option("--conditions", help='JSON file: {"buy": [[line, ...], ...], "sell": [[...], ...]}')
+    ] = None,
+    profile: options.ProfileOption = "corrected",
+    avgtime: options.AvgTime = 30,
+    betting: options.Betting = 1_000_000.0,
+    days: options.Days = "",
+    time: options.Time = "",
+    load_days: options.LoadDays = "",
+    load_time: options.LoadTime = "",
+    codes: options.Codes = "",
+    ask_levels: options.AskLevels = 5,
+    bid_levels: options.BidLevels = 5,
+    weights: options.Weights = "",
+    elapsed: options.ElapsedOption = "",
+    costs: options.Costs = "stom",
+    backend: options.BackendOption = "auto",
+    threads: options.Threads = 1,
+    trades: options.TradesOut = None,
+    json: options.JsonOut = None,
+) -> None:
+    """Run many parameter rows, or pairs of condition lists, over the same rows of a database."""
+    if (ranges is None) == one_at_a_time:
+        raise ConfigError("--ranges and --one-at-a-time go together (a whole grid or a search is `stom-ray search`)")
+    if conditions is None and (buy is None or sell is None):
+        raise ConfigError("--buy and --sell are missing: only --conditions goes without them")
+    outcome = api.sweep(
+        db,
+        options.read_script(buy, "buy condition") if buy else b"",
+        options.read_script(sell, "sell condition") if sell else b"",
+        ranges=options.read_script(ranges, "ranges") if ranges else None,
+        ranges_form=ranges_form,
+        rows=options.read_rows(rows) if rows else None,
+        conditions=options.read_json(conditions) if conditions else None,
+        profile=profile,
+        avgtime=avgtime,
+        betting=betting,
+        choice=api.DataChoice(days, time, load_days, load_time, options.split(codes)),
+        ask_levels=ask_levels,
+        bid_levels=bid_levels,
+        weights=options.numbers(weights, "--weights"),
+        elapsed=elapsed,
+        costs=costs,
+        backend=backend,
+        threads=threads,
+    )
+    options.write_outcome(outcome, trades, json)
+    outcome.raise_if_dead()
