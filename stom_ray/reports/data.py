@@ -1,0 +1,184 @@
+"""What a report is made from: frames and dicts, filled by whoever ran the study.
+
+Nothing here knows the engine, so a report can be drawn again years later from a study's files alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import pandas as pd
+
+from stom_ray.errors import ConfigError
+from stom_ray.search.base import FIGURES
+
+TRADE_COLUMNS = (
+    "code",
+    "buy_time",
+    "sell_time",
+    "hold_s",
+    "buy_price",
+    "sell_price",
+    "buy_amount",
+    "sell_amount",
+    "profit_pct",
+    "profit_krw",
+    "label",
+    "market_cap",
+)
+TRIAL_COLUMNS = ("trial", "island", "source", *FIGURES, "objective", "failed", "reason")
+PRICE_COLUMNS = ("clock", "현재가", "매도호가1", "매수호가1")
+
+
+class Identity(TypedDict):
+    """From which the run can be repeated. versions: package -> version. command: the exact shell line. created: ISO 8601."""
+
+    data_hash: str
+    strategy_hash: str
+    config_id: str
+    seed: int
+    versions: Mapping[str, str]
+    command: str
+    created: str
+
+
+class Scripts(TypedDict):
+    """The user's own texts, as they were searched; empty where there was none."""
+
+    buy: str
+    sell: str
+    ranges: str
+
+
+class Searched(TypedDict):
+    """What the search went through. combinations: size of the space, inf when a range is continuous. ticks: rows of the selection."""
+
+    codes: int
+    days: int
+    first_day: int
+    last_day: int
+    ticks: int
+    combinations: float
+    seconds: float
+
+
+class Scored(TypedDict):
+    """A parameter row and what it made. values: `self.vars` in order, empty where several rows are stitched together.
+
+    figures: the 15 of `search.base.FIGURES`. measures: daily-return measures by name ("sharpe", "sortino", ...), may be empty.
+    objective: as the search saw it, NaN where there is none.
+    """
+
+    values: Sequence[float]
+    figures: Mapping[str, float]
+    measures: Mapping[str, float]
+    objective: float
+
+
+class Window(TypedDict):
+    """One walk-forward window. scheme: "rolling", "anchored" or "stom". train, valid, test: [first day, last day, trading days];
+    valid may be empty (no validation part). best: the row chosen. test_figures: the 15 figures on the test days."""
+
+    scheme: str
+    train: Sequence[int]
+    valid: Sequence[int]
+    test: Sequence[int]
+    best: Sequence[float]
+    train_objective: float
+    valid_objective: float
+    test_objective: float
+    test_figures: Mapping[str, float]
+
+
+class Overfitting(TypedDict):
+    """How much luck the number of trials buys (design/science.md). NaN where it cannot be computed.
+
+    n_trials: trials counted, failed ones too. sharpe, expected_max_sharpe: per day, not annualised; the second is what the best
+    of n_trials reaches without any skill. deflated_sharpe: probability. min_backtest_length: years needed for `sharpe` after
+    n_trials. days: trading days `sharpe` was measured on.
+    """
+
+    n_trials: int
+    sharpe: float
+    deflated_sharpe: float
+    expected_max_sharpe: float
+    min_backtest_length: float
+    days: int
+
+
+class Costs(TypedDict):
+    """name: "stom", "krx" or "custom:tax,fee". rates: what is charged -> how much, as text ("sell tax": "0.18 %")."""
+
+    name: str
+    rates: Mapping[str, str]
+
+
+def empty_trades() -> pd.DataFrame:
+    """A trades frame without a row."""
+    return pd.DataFrame({name: [] for name in TRADE_COLUMNS})
+
+
+def empty_daily() -> pd.Series:
+    """Daily profit of no day."""
+    return pd.Series([], index=pd.Index([], dtype="int64"), dtype="float64")
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """One study, ready to be told.
+
+    title: shown first. objective: name (spec/metrics.md). betting: KRW per entry.
+    trials: columns TRIAL_COLUMNS and vars_0, vars_1, ...; one row a trial, failed ones with NaN figures and a reason.
+    best: the row the search chose, on the days it was chosen on. now: the user's present row on the same days. test: the rows
+    chosen by the walk-forward windows, stitched over their test days. now_test: the present row on those test days.
+    trades, test_trades: columns TRADE_COLUMNS (others are kept), of `best` and of `test`; times are yyyymmddhhmmss.
+    daily, test_daily, now_test_daily: KRW of each trading day (by sell day), index yyyymmdd, days without trades included as 0.
+    walk_forward: windows, oldest first; those of the first window's scheme are the ones stitched in `test`.
+    prices: (code, yyyymmdd) -> frame with PRICE_COLUMNS, the sessions to draw. names: code -> name of the instrument.
+    unlimited_capital: every signal was taken, however many were open at once; the report says so.
+    """
+
+    title: str
+    objective: str
+    betting: float
+    identity: Identity
+    scripts: Scripts
+    searched: Searched
+    costs: Costs
+    trials: pd.DataFrame
+    best: Scored | None = None
+    now: Scored | None = None
+    test: Scored | None = None
+    now_test: Scored | None = None
+    trades: pd.DataFrame = field(default_factory=empty_trades)
+    test_trades: pd.DataFrame = field(default_factory=empty_trades)
+    daily: pd.Series = field(default_factory=empty_daily)
+    test_daily: pd.Series = field(default_factory=empty_daily)
+    now_test_daily: pd.Series = field(default_factory=empty_daily)
+    walk_forward: Sequence[Window] = ()
+    overfitting: Overfitting | None = None
+    warnings: Sequence[str] = ()
+    unlimited_capital: bool = True
+    prices: Mapping[tuple[str, int], pd.DataFrame] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require("trials", self.trials, TRIAL_COLUMNS)
+        _require("trades", self.trades, TRADE_COLUMNS)
+        _require("test_trades", self.test_trades, TRADE_COLUMNS)
+        for (code, day), frame in self.prices.items():
+            _require(f"prices of {code} on {day}", frame, PRICE_COLUMNS)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Columns of `trials` that hold variables, in the order of their index."""
+        names = [name for name in self.trials.columns if name.startswith("vars_")]
+        return tuple(sorted(names, key=lambda name: int(name.removeprefix("vars_"))))
+
+
+def _require(what: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise ConfigError(f"a report cannot be made: {what} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")

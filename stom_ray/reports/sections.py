@@ -1,0 +1,255 @@
+"""The tables of the page, section by section: rows from `tables` and `importance` put into words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from stom_ray.reports import grid, tables
+from stom_ray.reports.data import ReportData, Scored, Window
+from stom_ray.reports.grid import Cell, Column, Grid
+from stom_ray.reports.importance import Importance
+from stom_ray.reports.phrases import Phrases
+from stom_ray.reports.svg import shorten
+from stom_ray.search.base import FIGURES
+
+MOST_ROWS = {"day": 250, "time": 60, "reason": 40, "code": 50, "windows": 120, "trials": 50, "faults": 10}
+_SHOWN_FIGURES = ("tc", "wr", "app", "tsg", "tpi", "mdd")
+
+
+def figure_text(name: str, value: float | None, phrases: Phrases) -> str:
+    """One of the 15 figures with its unit."""
+    if name in ("tsg", "seed", "mdd_"):
+        return phrases.won(value, sign=name == "tsg")
+    if name in ("wr", "app", "tpp", "cagr", "mdd"):
+        return phrases.percent(value, 2, sign=name in ("app", "tpp", "cagr"))
+    if name == "ah":
+        return phrases.held(value)
+    return phrases.number(value, {"atc": 1, "tpi": 2}.get(name, 0))
+
+
+def objective_text(value: float, phrases: Phrases) -> str:
+    """An objective, or what its sentinel stands for (spec/metrics.md)."""
+    if value <= tables.REFUSED:
+        return phrases.texts["no_trades" if value == tables.NO_TRADES else "limit_broken"]
+    return phrases.number(value, 2)
+
+
+def variable_name(column: str) -> str:
+    """vars_3 -> vars[3]."""
+    return f"vars[{column.removeprefix('vars_')}]"
+
+
+def first_use(column: str, scripts: Sequence[str]) -> str:
+    """The first line, comments apart, that reads the variable; empty when none does."""
+    pattern = re.compile(rf"self\.vars\[\s*{int(column.removeprefix('vars_'))}\s*\]")
+    lines = (line.strip() for script in scripts for line in script.splitlines())
+    return next((line for line in lines if pattern.search(line.split("#")[0])), "")
+
+
+def figures_grid(data: ReportData, phrases: Phrases) -> Grid:
+    """Present values, best row and out of sample side by side, a row for each figure and measure."""
+    rows = [("now", data.now), ("best", data.best), ("now_test", data.now_test), ("test", data.test)]
+    shown = [(name, row) for name, row in rows if row is not None]
+    body = [_figure_row(name, [row for _, row in shown], phrases) for name in FIGURES]
+    measures = dict.fromkeys(name for _, row in shown for name in row["measures"])
+    body += [_measure_row(name, [row for _, row in shown], phrases) for name in measures]
+    return Grid(
+        "figures",
+        phrases.texts["figures"],
+        (Column(phrases.texts["figure"], numeric=False), *(Column(phrases.texts[f"row_{name}"]) for name, _ in shown)),
+        tuple(body),
+        phrases.texts["figures_note"],
+        sortable=False,
+    )
+
+
+def _figure_row(name: str, rows: Sequence[Scored], phrases: Phrases) -> tuple[Cell, ...]:
+    values = [row["figures"].get(name) for row in rows]
+    return (
+        Cell(phrases.texts[f"figure_{name}"], css=f"key:{name}"),
+        *(grid.number(figure_text(name, value, phrases), value, _tone(value) if name == "tsg" else "") for value in values),
+    )
+
+
+def _measure_row(name: str, rows: Sequence[Scored], phrases: Phrases) -> tuple[Cell, ...]:
+    values = [row["measures"].get(name) for row in rows]
+    title = phrases.texts.get(f"measure_{name}", name)
+    return (Cell(title, css=f"key:{name}"), *(grid.number(phrases.number(value, 3), value) for value in values))
+
+
+def _tone(value: float | None) -> str:
+    if value is None or value == 0:
+        return ""
+    return "gain" if value > 0 else "loss"
+
+
+def windows_grid(windows: Sequence[Window], phrases: Phrases) -> Grid:
+    """The walk-forward table, a row for each window."""
+    say = phrases.texts
+    shown = list(windows)[-MOST_ROWS["windows"] :]
+    most = grid.largest([window["test_figures"].get("tsg", 0.0) for window in shown])
+    columns = (
+        Column(say["scheme"], numeric=False),
+        *(Column(say[part], numeric=False) for part in ("train_days", "valid_days", "test_days")),
+        *(Column(say[part], say["objective"]) for part in ("train", "valid", "test")),
+        Column(say["trades"]),
+        Column(say["figure_wr"]),
+        Column(say["profit"]),
+        Column(say["chosen"], numeric=False),
+    )
+    rows = tuple(_window_row(window, most, phrases) for window in shown)
+    return Grid("windows", say["walk_forward"], columns, rows, _left_out(len(shown), len(windows), phrases))
+
+
+def _window_row(window: Window, most: float, phrases: Phrases) -> tuple[Cell, ...]:
+    figures = window["test_figures"]
+    profit = figures.get("tsg", 0.0)
+    objectives = (window["train_objective"], window["valid_objective"], window["test_objective"])
+    return (
+        grid.text(window["scheme"]),
+        *(_span(window[part], phrases) for part in ("train", "valid", "test")),
+        *(grid.number(objective_text(value, phrases), value) for value in objectives),
+        grid.number(phrases.number(figures.get("tc")), figures.get("tc")),
+        grid.number(phrases.percent(figures.get("wr")), figures.get("wr")),
+        grid.bar(phrases.number(profit, 0, sign=True), profit, most),
+        grid.text(", ".join(phrases.plain(value) for value in window["best"]), "code"),
+    )
+
+
+def _span(days: Sequence[int], phrases: Phrases) -> Cell:
+    if not days:
+        return Cell("–")
+    first, last = phrases.day(days[0]), phrases.day(days[1])
+    end = last[5:] if first[:4] == last[:4] else last
+    return Cell(phrases.say("day_span", first=first, last=end, days=days[2]), str(days[0]), css="nowrap")
+
+
+def breakdown(data: ReportData, kind: str, phrases: Phrases) -> Grid | None:
+    """Trades in and out of sample by "day", "time", "reason" or "code"; None when there is no trade at all."""
+    split: Callable[[pd.DataFrame], pd.DataFrame] = {
+        "day": tables.per_day,
+        "time": tables.per_ten_minutes,
+        "reason": tables.per_reason,
+        "code": tables.per_code,
+    }[kind]
+    found = [split(data.trades), split(data.test_trades)]
+    sides = [side for side in (1, 0) if len(found[side])]
+    if not sides:
+        return None
+    joined = tables.side_by_side(found[sides[0]], found[1 - sides[0]])
+    if kind in ("day", "time"):
+        joined = joined.sort_index(ascending=kind == "time")
+    joined.columns = [(sides[0] if which == 0 else 1 - sides[0], name) for which, name in joined.columns]
+    shown = joined.head(MOST_ROWS[kind])
+    say = phrases.texts
+    columns = (Column(say[f"by_{kind}"], numeric=False), *(column for _ in sides for column in _breakdown_columns(phrases)))
+    most = {side: grid.largest(list(shown[(side, "profit")])) for side in sides}
+    rows = tuple(
+        (_key_cell(kind, key, data, phrases), *(cell for side in sides for cell in _cells(row, side, most[side], phrases)))
+        for key, row in zip(shown.index, shown.to_dict("records"), strict=True)
+    )
+    group = (("", 1), *((say["row_test" if side else "row_best"], 5) for side in sides))
+    note = _left_out(len(shown), len(joined), phrases)
+    return Grid(f"by-{kind}", say[f"by_{kind}"], columns, rows, note, group, wraps=kind == "reason")
+
+
+def _breakdown_columns(phrases: Phrases) -> list[Column]:
+    say = phrases.texts
+    return [Column(say["trades"])] + [Column(say[name]) for name in ("win_rate", "mean_pct", "mean_hold", "profit")]
+
+
+def _cells(row: dict[tuple[int, str], float], side: int, most: float, phrases: Phrases) -> list[Cell]:
+    value = {name: float(row[(side, name)]) for name in tables.TABLE_COLUMNS}
+    return [
+        grid.number(phrases.number(value["trades"]), value["trades"]),
+        grid.number(phrases.percent(value["win_rate"], 1), value["win_rate"]),
+        grid.number(phrases.percent(value["mean_pct"], 2, sign=True), value["mean_pct"]),
+        grid.number(phrases.held(value["hold_s"]), value["hold_s"]),
+        grid.bar(phrases.number(value["profit"], 0, sign=True), value["profit"], most),
+    ]
+
+
+def _key_cell(kind: str, key: int | str, data: ReportData, phrases: Phrases) -> Cell:
+    if kind == "day":
+        return Cell(phrases.day(int(key)), str(key), css="nowrap")
+    if kind == "time":
+        end = int(key) + 10 if int(key) % 100 < 50 else int(key) + 50
+        return Cell(f"{int(key) // 100:02d}:{int(key) % 100:02d}–{end // 100:02d}:{end % 100:02d}", f"{int(key):04d}", css="nowrap")
+    if kind == "reason":
+        return grid.text(shorten(str(key), 160), "code")
+    name = data.names.get(str(key), "")
+    return Cell(f"{name} {key}".strip(), str(key), css="nowrap")
+
+
+def importance_grid(found: Importance, data: ReportData, phrases: Phrases) -> Grid:
+    """Variables with their share, largest first, and the line of the script that reads them."""
+    say = phrases.texts
+    most = max(found.shares.values(), default=0.0)
+    scripts = (data.scripts["buy"], data.scripts["sell"])
+    place = {name: i for i, name in enumerate(data.variables)}
+    columns = (Column(say["variable"], numeric=False), Column(say["share"]), Column(say["row_best"]), Column(say["row_now"]))
+    rows = tuple(
+        (
+            grid.text(variable_name(name)),
+            Cell(phrases.percent(100 * share, 1), repr(share), bar=100 * share / most if most > 0 else 0.0, css="single"),
+            *(_value_cell(row, place[name], phrases) for row in (data.best, data.now)),
+            grid.text(shorten(first_use(name, scripts), 90), "code"),
+        )
+        for name, share in found.shares.items()
+    )
+    return Grid("importance-table", say["importance"], (*columns, Column(say["used_in"], numeric=False)), rows, wraps=True)
+
+
+def _value_cell(row: Scored | None, place: int, phrases: Phrases) -> Cell:
+    if row is None or place >= len(row["values"]):
+        return Cell("–")
+    return grid.number(phrases.plain(row["values"][place]), row["values"][place])
+
+
+def trials_grid(data: ReportData, phrases: Phrases) -> Grid:
+    """The best distinct rows of the search."""
+    say = phrases.texts
+    top = tables.top_trials(data.trials, data.variables, MOST_ROWS["trials"])
+    columns = (
+        Column(say["trial"]),
+        Column(say["island"], numeric=False),
+        Column(say["source"], numeric=False),
+        Column(f"{say['objective']} {data.objective}"),
+        *(Column(say[f"figure_{name}"]) for name in _SHOWN_FIGURES),
+        *(Column(variable_name(name)) for name in data.variables),
+    )
+    rows = tuple(_trial_row(row, data.variables, phrases) for row in top.to_dict("records"))
+    note = phrases.say("trials_note", shown=len(top), trials=phrases.number(len(data.trials)))
+    return Grid("trials", say["top_trials"], columns, rows, note)
+
+
+def _trial_row(row: dict[str, float | str], variables: Sequence[str], phrases: Phrases) -> tuple[Cell, ...]:
+    def value(name: str) -> float:
+        return float(row[name])
+
+    return (
+        grid.number(phrases.number(value("trial")), value("trial")),
+        grid.text(str(row["island"])),
+        grid.text(str(row["source"])),
+        grid.number(phrases.number(value("objective"), 2), value("objective")),
+        *(grid.number(figure_text(name, value(name), phrases), value(name)) for name in _SHOWN_FIGURES),
+        *(grid.number(phrases.plain(value(name)), value(name)) for name in variables),
+    )
+
+
+def faults_grid(trials: pd.DataFrame, phrases: Phrases) -> Grid | None:
+    """Why trials failed, most frequent first; None when none did."""
+    reasons = trials.loc[trials["failed"].astype("bool"), "reason"].astype("str").value_counts()
+    if reasons.empty:
+        return None
+    shown = reasons.head(MOST_ROWS["faults"])
+    rows = tuple((grid.text(reason, "code"), grid.number(phrases.number(count), count)) for reason, count in shown.items())
+    columns = (Column(phrases.texts["reason"], numeric=False), Column(phrases.texts["trials"]))
+    return Grid("faults", phrases.texts["faults"], columns, rows, _left_out(len(shown), len(reasons), phrases), wraps=True)
+
+
+def _left_out(shown: int, there: int, phrases: Phrases) -> str:
+    return "" if shown == there else phrases.say("left_out", shown=phrases.number(shown), there=phrases.number(there))
