@@ -1,0 +1,8 @@
+"""A simulated market: a seeded generator of STOM databases, with a planted edge of stated size or none."""
+
+from stom_ray.simulate.config import SimulateConfig
+from stom_ray.simulate.edge import Edge, Term
+from stom_ray.simulate.generate import simulate
+from stom_ray.simulate.report import SimulateReport
+
+__all__ = ["Edge", "SimulateConfig", "SimulateReport", "Term", "simulate"]
