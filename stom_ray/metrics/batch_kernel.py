@@ -18,6 +18,7 @@ IndexArrays = tuple[Places, Places]  # second, ranked
 Views = tuple[Flags, Floats]  # inside (n_views, n_slots), n_days (n_views,)
 
 _LOW_32 = np.int64(0xFFFFFFFF)
+_DIGIT_BITS = 10  # of a radix pass
 _INSERTION_LIMIT = 40  # below, insertion beats the fixed cost of radix passes
 
 
@@ -48,7 +49,7 @@ def score_batch(
     entries, exits, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     amounts, weights = np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64)
     by_count, by_day = np.zeros(longest + 1, np.int64), np.zeros(daily.shape[1], np.int64)
-    ends = np.empty(256, np.int64)
+    ends = np.empty(1 << _DIGIT_BITS, np.int64)
 
     for c in range(len(starts) - 1):
         n = 0
@@ -77,7 +78,7 @@ def score_batch(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sort_packed(keys: Ints, spare: Ints, ends: Ints, n: int, n_seconds: int) -> None:
-    """Sorts keys[:n], each a second << 32 | trade: by second, ties in trade order. ends: (256,) scratch."""
+    """Sorts keys[:n], each a second << 32 | trade: by second, ties in trade order. ends: scratch."""
     if n <= _INSERTION_LIMIT:
         for i in range(1, n):
             key = keys[i]
@@ -87,22 +88,28 @@ def _sort_packed(keys: Ints, spare: Ints, ends: Ints, n: int, n_seconds: int) ->
                 j -= 1
             keys[j + 1] = key
         return
+    bits = 0
+    while n_seconds >> bits > 0:
+        bits += 1
+    passes = (bits + _DIGIT_BITS - 1) // _DIGIT_BITS
+    width = (bits + passes - 1) // passes
+    size = 1 << width
     source, target = keys, spare
     shift = 32
-    while n_seconds >> (shift - 32) > 0:
-        ends[:] = 0
-        for i in range(n):
-            ends[(source[i] >> shift) & 255] += 1
+    for _ in range(passes):
+        ends[:size] = 0
+        for i in range(n):  # unsigned indices: numba adds no test for negative ones
+            ends[np.uint64((source[i] >> shift) & (size - 1))] += 1
         total = 0
-        for digit in range(256):
+        for digit in range(size):
             total, ends[digit] = total + ends[digit], total
         for i in range(n):
-            digit = (source[i] >> shift) & 255
-            target[ends[digit]] = source[i]
-            ends[digit] += 1
+            end = np.uint64((source[i] >> shift) & (size - 1))
+            target[np.uint64(ends[end])] = source[i]
+            ends[end] += 1
         source, target = target, source
-        shift += 8
-    if (shift - 32) // 8 % 2 == 1:
+        shift += width
+    if passes % 2 == 1:
         keys[:n] = spare[:n]
 
 
