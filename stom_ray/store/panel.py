@@ -27,6 +27,7 @@ class Panel:
     yyyymmddhhmmss, KST. ranking_clock: seconds of `moneytop` inside the selection, sorted, unique (figures need it).
     layout: "tick_v1", "tick_v2" or "minute_v1", as the database had it (v1 and v2 differ in 호가단위).
     columns: canonical name -> (n_rows,) float64, NaN where the database had NULL; `load` is asked for names not in it yet.
+    identity: hash of what the panel holds, "" when it was made by hand (`store.load.data_hash` then reads the content).
     """
 
     codes: tuple[str, ...]
@@ -39,6 +40,7 @@ class Panel:
     names: Mapping[str, str] = field(default_factory=dict)
     columns: dict[str, Floats] = field(default_factory=dict)
     load: Callable[[str], Floats] | None = None
+    identity: str = ""
 
     @property
     def n_rows(self) -> int:
