@@ -12,6 +12,7 @@ from stom_ray.conditions.names import Side, name_table
 from stom_ray.conditions.parser import parse_expression, parse_script
 from stom_ray.conditions.passes import parameters_read, run_passes
 from stom_ray.conditions.text import Source, cut_at_trailer, read_source
+from stom_ray.conditions.verifier import unset_reads, verify_strategy
 from stom_ray.errors import ConfigError
 from stom_ray.schema.columns import LAYOUTS
 
@@ -66,8 +67,8 @@ def compile_conditions(
         warnings.add("sell conditions: there is no line, so a position is held until the day's last row")
     headers = condition_headers(sell_lines)
     return assemble(
-        ir.Program("buy", buy_body),
-        ir.Program("sell", sell_body),
+        run_passes(ir.Program("buy", buy_body)),
+        run_passes(ir.Program("sell", sell_body)),
         (labels.FORCED_SALE, *headers),
         programs,
         profile,
@@ -92,7 +93,11 @@ def compile_text(context: Context, kind: Literal["buy", "sell"]) -> ir.Program:
     if decision not in lowering.temporaries:
         always = "every row buys" if kind == "buy" else "nothing sells before the day's last row"
         context.warnings.add(f"{context.source.role}: `{decision}` is never set, so {always}")
-    return ir.Program(kind, body)
+    program = run_passes(ir.Program(kind, body))
+    for temporary in unset_reads(program):
+        message = f"`{temporary.name}` is not set on every way to this line; a row that reads it unset stops the run"
+        context.warnings.at(context.source, temporary.at, message, f"set `{temporary.name} = ...` before the first `if`")
+    return program
 
 
 def compile_one_expression(context: Context) -> ir.Expr:
@@ -126,7 +131,7 @@ def compile_elapsed(settings: str | bytes, profile: str, layout: str, warnings: 
         padded = " " * start + text
         part = Source(f"elapsed-tick expression `{name}`", (padded,), (padded,), shown=source.lines)
         value = compile_one_expression(Context(part, table, profile, frozenset(), warnings))
-        named.append((name, ir.Program("expr", (ir.Assign(EXPRESSION_RESULT, value, value.at),))))
+        named.append((name, run_passes(ir.Program("expr", (ir.Assign(EXPRESSION_RESULT, value, value.at),)))))
     return tuple(named)
 
 
@@ -182,11 +187,9 @@ def assemble(
     buy_text: str,
     sell_text: str,
 ) -> ir.Strategy:
-    """Passes and verifier over everything, then the finished strategy."""
-    buy, sell = run_passes(buy), run_passes(sell)
-    elapsed = tuple((name, run_passes(program)) for name, program in elapsed)
+    """The finished strategy, verified as a whole."""
     indices = parameters_read(buy, sell, *(program for _, program in elapsed))
-    return ir.Strategy(
+    strategy = ir.Strategy(
         buy=buy,
         sell=sell,
         labels=reasons,
@@ -197,3 +200,5 @@ def assemble(
         buy_text=buy_text,
         sell_text=sell_text,
     )
+    verify_strategy(strategy)
+    return strategy

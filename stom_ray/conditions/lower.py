@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from stom_ray.conditions import ir, labels, syntax
 from stom_ray.conditions.diagnostics import ScriptError, Warnings, did_you_mean
 from stom_ray.conditions.ir import Span
@@ -55,7 +56,7 @@ class Lowering(CallLowering):
             case syntax.Set():
                 return self.set(statement, one_line)
             case syntax.Conditional():
-                return (self.conditional(statement),)
+                return self.conditional(statement)
 
     def indicator(self, statement: syntax.Indicator) -> tuple[ir.Stmt, ...]:
         if self.names.side != "buy":
@@ -93,7 +94,7 @@ class Lowering(CallLowering):
                 return (label,)
         return (label, assign)
 
-    def conditional(self, statement: syntax.Conditional) -> ir.If:
+    def conditional(self, statement: syntax.Conditional) -> tuple[ir.Stmt, ...]:
         arms: list[tuple[ir.Expr, tuple[ir.Stmt, ...], Span]] = []
         orelse: tuple[ir.Stmt, ...] = ()
         for branch in statement.branches:
@@ -104,9 +105,7 @@ class Lowering(CallLowering):
                 arms.append((self.truth(branch.test), self.suite(branch.body, one_line), branch.at))
         for test, then, at in reversed(arms):
             orelse = (ir.If(test, then, orelse, at),)
-        (whole,) = orelse
-        assert isinstance(whole, ir.If)
-        return whole
+        return orelse
 
     # Expressions. `number` and `truth` accept every value a condition computes with; `expression` also a moment.
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from stom_ray.conditions import ir, syntax
 from stom_ray.conditions.diagnostics import ScriptError, did_you_mean
+from stom_ray.conditions.fold import fold
 from stom_ray.conditions.ir import Span
 from stom_ray.conditions.names import ARITHMETIC, NameTable
 from stom_ray.conditions.text import Source
+from stom_ray.conditions.verifier import ARITY, LONGEST_SESSION, type_of
 
 if TYPE_CHECKING:
     from stom_ray.conditions.lower import Context
 
-LONGEST_SESSION = 86_400
 BUY_ROW = -1
-ARITY = {"int": (1, 1), "float": (1, 1), "abs": (1, 1), "round": (1, 2), "min": (2, 50), "max": (2, 50)}
 
 
 class CallLowering:
@@ -69,15 +69,15 @@ class CallLowering:
 
     def window(self, node: syntax.CallNode, name: str) -> ir.Window:
         self.arity(node, name, 1, 2, f"write `{name}(30)` or `{name}(30, 1)`")
-        length = self.number(node.arguments[0])
-        pre = self.number(node.arguments[1]) if len(node.arguments) == 2 else ir.Const(0, node.at)
+        length = fold(self.number(node.arguments[0]))
+        pre = fold(self.number(node.arguments[1])) if len(node.arguments) == 2 else ir.Const(0, node.at)
         length = self.whole(length, f"the window length of `{name}`", 1)
         return ir.Window(name, length, self.look_back(pre, name), node.at)
 
     def lag(self, node: syntax.CallNode, base: str) -> ir.Lag:
         name = cast(syntax.Name, node.function).id
         self.arity(node, name, 1, 1, f"write `{name}(1)` for the value one row earlier")
-        return ir.Lag(base, self.look_back(self.number(node.arguments[0]), name), node.at)
+        return ir.Lag(base, self.look_back(fold(self.number(node.arguments[0])), name), node.at)
 
     def look_back(self, pre: ir.Expr, name: str) -> ir.Expr:
         """A constant look-back is 0, 1, 2, ... or, in sell text, -1 for the buy row."""
@@ -94,13 +94,13 @@ class CallLowering:
 
     def whole(self, value: ir.Expr, what: str, lowest: int) -> ir.Expr:
         """Checks a constant row count. `stom` keeps what STOM stops at when it is reached, with a warning."""
-        if isinstance(value, (ir.Compare, ir.TextTest)):
+        if type_of(value) == "BOOL":
             raise self.error(value.at, f"{what} is a comparison", "a whole number is expected")
         if not isinstance(value, ir.Const):
             return value
         constant = value.value
         if isinstance(constant, (str, bool)):
-            raise self.error(value.at, f"{what} is `{constant}`", "a whole number is expected")
+            raise TypeError(f"{what} is {constant!r}")
         if constant > LONGEST_SESSION:
             raise self.error(value.at, f"{what} is {constant}: longer than any session ({LONGEST_SESSION:,} rows)")
         integral = isinstance(constant, int)

@@ -1,46 +1,56 @@
-"""Passes over the IR, run in order, and what a strategy reads. A pass never changes meaning."""
+"""Passes over the IR, run in order with the verifier between them, and what a strategy reads. A pass never changes meaning."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from stom_ray.conditions.ir import (
-    Assign,
-    Binary,
-    Call,
-    Choose,
-    Column,
-    Compare,
-    Expr,
-    If,
-    Lag,
-    Logic,
-    Moment,
-    Program,
-    SecondsBetween,
-    State,
-    Stmt,
-    Strategy,
-    Unary,
-    Var,
-    Window,
-)
+from stom_ray.conditions.fold import fold_node
+from stom_ray.conditions.ir import Column, Const, Expr, If, Lag, Moment, Program, State, Stmt, Strategy, Var, Window
 from stom_ray.conditions.names import MOMENT_NAME, STATE_SOURCES, WINDOW_SOURCE
+from stom_ray.conditions.traversal import expressions, programs_of, rewrite_program
+from stom_ray.conditions.verifier import verify_program
 
 
 class Pass(NamedTuple):
+    """A rewriting of one program."""
+
     name: str
     apply: Callable[[Program], Program]
 
 
-PASSES: tuple[Pass, ...] = ()
+def fold_constants(program: Program) -> Program:
+    """Computes what is the same on every row; see `fold`."""
+    return rewrite_program(program, fold_node)
+
+
+def drop_dead_branches(program: Program) -> Program:
+    """An `if` on a literal becomes the statements that run."""
+    return replace(program, body=live(program.body))
+
+
+def live(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+    found: list[Stmt] = []
+    for statement in body:
+        if not isinstance(statement, If):
+            found.append(statement)
+        elif isinstance(statement.test, Const):
+            found.extend(live(statement.then if statement.test.value else statement.orelse))
+        else:
+            found.append(replace(statement, then=live(statement.then), orelse=live(statement.orelse)))
+    return tuple(found)
+
+
+PASSES = (Pass("fold constants", fold_constants), Pass("drop dead branches", drop_dead_branches))
 
 
 def run_passes(program: Program) -> Program:
+    """Every pass in order; the IR is verified before the first and after each."""
+    verify_program(program)
     for step in PASSES:
         program = step.apply(program)
+        verify_program(program, after=step.name)
     return program
 
 
@@ -48,8 +58,8 @@ def run_passes(program: Program) -> Program:
 class Reads:
     """What a strategy reads of a panel.
 
-    columns: base columns, sorted, also those behind look-backs, windows, states and times. windows: (function, length, pre)
-    as written, each once. vars: indices of `self.vars`, sorted.
+    columns: base columns, sorted, also those behind look-backs, windows, states and times; the engine's own needs (fills,
+    sale, weights) come on top. windows: (function, length, pre), each once, in text order. vars: indices of `self.vars`, sorted.
     """
 
     columns: tuple[str, ...]
@@ -57,81 +67,33 @@ class Reads:
     vars: tuple[int, ...]
 
 
-def programs_of(strategy: Strategy) -> tuple[Program, ...]:
-    return (strategy.buy, strategy.sell, *(program for _, program in strategy.elapsed))
-
-
 def reads(strategy: Strategy) -> Reads:
+    """What the strategy's programs read, dead branches apart."""
     columns: set[str] = set()
-    windows: list[tuple[str, Expr, Expr]] = []
+    windows: dict[tuple[str, Expr, Expr], None] = {}
     for program in programs_of(strategy):
         for node in expressions(program):
-            match node:
-                case Column(name=name) | Lag(name=name):
-                    columns.add(name)
-                case Window():
-                    columns.add(WINDOW_SOURCE[node.function])
-                    found = (node.function, node.length, node.pre)
-                    if found not in windows:
-                        windows.append(found)
-                case State(name=name):
-                    columns.update(STATE_SOURCES.get(name, ()))
-                case Moment(base="vi"):
-                    columns.add(MOMENT_NAME)
+            columns.update(columns_behind(node))
+            if isinstance(node, Window):
+                windows[node.function, node.length, node.pre] = None
     return Reads(tuple(sorted(columns)), tuple(windows), tuple(sorted(parameters_read(*programs_of(strategy)))))
+
+
+def columns_behind(node: Expr) -> tuple[str, ...]:
+    """The base columns one node reads, its operands apart."""
+    match node:
+        case Column(name=name) | Lag(name=name):
+            return (name,)
+        case Window():
+            return (WINDOW_SOURCE[node.function],)
+        case State(name=name):
+            return STATE_SOURCES.get(name, ())
+        case Moment(base="vi"):
+            return (MOMENT_NAME,)
+        case _:
+            return ()
 
 
 def parameters_read(*programs: Program) -> set[int]:
     """Indices of `self.vars` the programs read."""
     return {node.index for program in programs for node in expressions(program) if isinstance(node, Var)}
-
-
-def expressions(program: Program) -> Iterator[Expr]:
-    """Every expression node of a program, outer before inner, in text order."""
-    for statement in statements(program.body):
-        if isinstance(statement, Assign):
-            yield from walk(statement.value)
-        elif isinstance(statement, If):
-            yield from walk(statement.test)
-
-
-def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
-    """Every statement, outer before inner."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, If):
-            yield from statements(statement.then)
-            yield from statements(statement.orelse)
-
-
-def walk(node: Expr) -> Iterator[Expr]:
-    yield node
-    for operand in operands(node):
-        yield from walk(operand)
-
-
-def operands(node: Expr) -> tuple[Expr, ...]:
-    """The direct operands of a node, in evaluation order."""
-    match node:
-        case Lag():
-            return (node.pre,)
-        case Window():
-            return (node.length, node.pre)
-        case Unary():
-            return (node.operand,)
-        case Binary():
-            return (node.left, node.right)
-        case Compare():
-            return (node.first, *(operand for _, operand in node.rest))
-        case Logic():
-            return node.operands
-        case Choose():
-            return (node.test, node.then, node.orelse)
-        case Call():
-            return node.arguments
-        case Moment():
-            return () if node.shift_s is None else (node.shift_s,)
-        case SecondsBetween():
-            return (node.later, node.earlier)
-        case _:
-            return ()
