@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.engine.types import ParamMatrix
+from stom_ray.metrics.stom import FIGURES
 
-# Figures every score table has, in this order (spec/metrics.md, STOM's 15), one column each.
-FIGURES = ("tc", "atc", "pc", "mc", "wr", "ah", "app", "tpp", "tsg", "mhct", "seed", "cagr", "tpi", "mdd", "mdd_")
+__all__ = ["FIGURES", "Evaluator", "ScoreTable"]
 
 
 @dataclass(frozen=True)
