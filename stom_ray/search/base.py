@@ -18,7 +18,8 @@ __all__ = ["FIGURES", "Evaluator", "ScoreTable"]
 class ScoreTable:
     """Row i belongs to parameter row i.
 
-    figures: (n, 15) float64 in FIGURES order. daily_profit: (n, n_days) KRW per trading day of the panel's selection (by sell day).
+    figures: (n, 15) float64 in FIGURES order. daily_profit: (n, n_days) KRW by day of the sale, for each of
+    `metrics.batch.trading_days`.
     failed: (n,) bool; a failed row has NaN figures and its reason in `reasons`.
     """
 
