@@ -1,0 +1,162 @@
+"""Scoring parameter rows in this process: engine, then figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.conditions.ir import Strategy
+from stom_ray.engine.backtest import run
+from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.metrics.batch import score, score_folds, trading_days
+from stom_ray.metrics.stom import Fold
+from stom_ray.search.base import FIGURES, ScoreTable
+from stom_ray.search.space import take
+from stom_ray.store.panel import Panel, Selection
+
+# A block of rows is sized so that its trades fit in about half a gigabyte.
+TRADES_PER_BLOCK = 4_000_000
+FIRST_BLOCK_ROWS = 128
+MOST_BLOCK_ROWS = 1_024
+
+Backend = Literal["auto", "cpu", "reference"]
+
+
+@dataclass(frozen=True)
+class FoldedTable(ScoreTable):
+    """With the figures of STOM's folds: folds (2 × n_folds, n, 15), train and valid of each fold in turn; NaN for failed rows."""
+
+    folds: Floats
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How trades become figures. betting: KRW an entry. folds: train and valid side of each fold in turn, empty = none."""
+
+    betting: float
+    folds: tuple[Fold, ...] = ()
+
+    def table(self, result: RunResult, n: int, selected: Panel, days: Ints | None = None) -> ScoreTable:
+        """Figures of n candidates; those with a fault are failed. days: as if only these trading days had been run."""
+        failed = np.zeros(n, dtype=np.bool_)
+        reasons = {fault.candidate: fault.message for fault in result.faults}
+        failed[list(reasons)] = True
+        figures, daily = score(result.trades, n, selected, betting=self.betting, days=days)
+        figures[failed], daily[failed] = np.nan, np.nan
+        if not self.folds:
+            return ScoreTable(figures, daily, failed, reasons)
+        folds = score_folds(result.trades, n, selected, self.folds, betting=self.betting)
+        folds[:, failed] = np.nan
+        return FoldedTable(figures, daily, failed, reasons, folds)
+
+
+class SerialEvaluator:
+    """The contract of search/base.py, in this process. Which backend ran, threads and block sizes never change a score.
+
+    figures are those over the whole selection; with `folds` the table also has those of each fold's sides.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        selection: Selection,
+        config: EngineConfig,
+        *,
+        threads: int = 1,
+        backend: Backend = "auto",
+        folds: Sequence[Fold] = (),
+    ) -> None:
+        self._strategy, self._selection, self._config = strategy, selection, config
+        self._threads, self._backend = threads, backend
+        self._scoring = Scoring(config.betting, tuple(folds))
+        self._block_rows = FIRST_BLOCK_ROWS
+        self._kernel_s = 0.0
+
+    @property
+    def ticks(self) -> int:
+        return self._selection.selected.n_rows
+
+    @property
+    def kernel_s(self) -> float:
+        return self._kernel_s
+
+    @property
+    def days(self) -> Ints:
+        """Trading days of the selection, the columns of `daily_profit`."""
+        return trading_days(self._selection.selected)
+
+    def evaluate(self, params: ParamMatrix) -> ScoreTable:
+        selected = self._selection.selected
+        tables = [self._scoring.table(result, n, selected) for n, result in self._runs(params)]
+        return join_tables(tables, len(self.days), len(self._scoring.folds))
+
+    def evaluate_days(self, params: ParamMatrix, parts: Sequence[Ints]) -> list[ScoreTable]:
+        """One table per set of trading days, from a single run: exact, because no position outlives its day."""
+        selected = self._selection.selected
+        plain = replace(self._scoring, folds=())
+        found: list[list[ScoreTable]] = [[] for _ in parts]
+        for n, result in self._runs(params):
+            for tables, days in zip(found, parts, strict=True):
+                tables.append(plain.table(result, n, selected, days))
+        return [join_tables(tables, len(days), 0) for tables, days in zip(found, parts, strict=True)]
+
+    def _runs(self, params: ParamMatrix) -> Iterator[tuple[int, RunResult]]:
+        at = 0
+        while at < len(params):
+            rows = np.arange(at, min(at + self._block_rows, len(params)))
+            start = time.perf_counter()
+            result = run(
+                self._strategy, self._selection, take(params, rows), self._config, backend=self._backend, threads=self._threads
+            )
+            self._kernel_s += time.perf_counter() - start
+            self._block_rows = block_rows(len(result.trades), len(rows))
+            at += len(rows)
+            yield len(rows), result
+
+
+def block_rows(trades: int, rows: int) -> int:
+    """How many rows to run at once, given what the last block traded."""
+    fitting = TRADES_PER_BLOCK * rows // max(1, trades)
+    return max(1, min(MOST_BLOCK_ROWS, fitting))
+
+
+def join_tables(tables: Sequence[ScoreTable], n_days: int, n_folds: int) -> ScoreTable:
+    """The rows of all tables below each other."""
+    if len(tables) == 1:
+        return tables[0]
+    starts = np.cumsum([0, *(len(table.failed) for table in tables)])
+    reasons = {int(starts[k]) + row: text for k, table in enumerate(tables) for row, text in table.reasons.items()}
+    figures = np.concatenate([np.empty((0, len(FIGURES))), *(table.figures for table in tables)])
+    daily = np.concatenate([np.empty((0, n_days)), *(table.daily_profit for table in tables)])
+    failed: NDArray[np.bool_] = np.concatenate([np.empty(0, dtype=np.bool_), *(table.failed for table in tables)])
+    if not n_folds:
+        return ScoreTable(figures, daily, failed, reasons)
+    empty = np.empty((n_folds, 0, len(FIGURES)))
+    folds = np.concatenate([empty, *(table.folds for table in tables if isinstance(table, FoldedTable))], axis=1)
+    return FoldedTable(figures, daily, failed, reasons, folds)
+
+
+def merge_shards(parts: Sequence[Trades], sessions: Sequence[int], rows: Sequence[int]) -> Trades:
+    """Trades of the whole selection from those of shards that hold whole instruments, in the order of their codes.
+
+    sessions, rows: how many of each every shard has; session and row numbers become those of the whole.
+    """
+    first_session = np.cumsum([0, *sessions])
+    first_row = np.cumsum([0, *rows])
+    moved = [
+        replace(
+            part,
+            session=part.session + first_session[k],
+            buy_row=part.buy_row + first_row[k],
+            sell_row=part.sell_row + first_row[k],
+        )
+        for k, part in enumerate(parts)
+    ]
+    order = np.argsort(np.concatenate([part.candidate for part in moved]), kind="stable")
+    joined = {name: np.concatenate([getattr(part, name) for part in moved])[order] for name in vars(parts[0])}
+    return Trades(**joined)

@@ -1,0 +1,53 @@
+"""What is searched for: one of STOM's objectives over the figures, within limits (spec/metrics.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stom_ray.engine.types import Floats
+from stom_ray.errors import ConfigError
+from stom_ray.metrics.objectives import OBJECTIVES, Kind, Limits, merge_folds, objective
+from stom_ray.metrics.returns import daily_returns, sharpe
+from stom_ray.search.base import ScoreTable
+from stom_ray.search.evaluator import FoldedTable
+
+
+@dataclass(frozen=True)
+class StomGoal:
+    """An objective by name. betting: KRW an entry. weighted: newer folds count more, where the evaluator scores folds."""
+
+    objective: str = "TG"
+    limits: Limits = field(default_factory=Limits)
+    betting: float = 1_000_000.0
+    weighted: bool = True
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise ConfigError(f"objective {self.objective!r} is not known: choose one of {', '.join(OBJECTIVES)}")
+
+    def score(self, table: ScoreTable, kind: Kind = "TOTAL") -> Floats:
+        """(n,) objective; of a table with folds the merge of each fold's train and valid. Failed rows: NaN."""
+        if not isinstance(table, FoldedTable):
+            return self._scored(table.figures, kind)
+        train = self._scored(table.folds[0::2], "TRAIN")
+        valid = self._scored(table.folds[1::2], "VALID")
+        return merge_folds(self.objective, train, valid, weighted=self.weighted, betting=self.betting)
+
+    def sharpe(self, table: ScoreTable) -> Floats:
+        """(n,) per trading day, of daily profit over the betting; NaN without variation."""
+        return sharpe(daily_returns(table.daily_profit, self.betting))
+
+    def describe(self) -> Mapping[str, Any]:
+        bounds = {name: [_text(low), _text(high)] for name, (low, high) in vars(self.limits).items()}
+        return {"objective": self.objective, "limits": bounds, "betting": self.betting, "weighted": self.weighted}
+
+    def _scored(self, figures: Floats, kind: Kind) -> Floats:
+        return objective(self.objective, figures, self.limits, kind, betting=self.betting)
+
+
+def _text(bound: float) -> float | str:
+    return bound if np.isfinite(bound) else str(bound)

@@ -1,0 +1,129 @@
+"""One stream of batches: a sampler, what it was told, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+
+from stom_ray.engine.types import Floats, Ints, ParamMatrix
+from stom_ray.errors import ConfigError
+from stom_ray.search.coordinate_ascent import CoordinateAscent
+from stom_ray.search.grid_sampler import GridSampler
+from stom_ray.search.random_sampler import RandomSampler
+from stom_ray.search.samplers import Sampler
+from stom_ray.search.space import Space, parameter_keys, take
+from stom_ray.search.tpe_sampler import TpeSampler
+
+SamplerName = Literal["coordinate", "grid", "random", "tpe"]
+ONE_SEQUENCE = ("coordinate", "grid")
+MAX_BARREN_BATCHES = 20
+
+
+@dataclass(frozen=True)
+class IslandPlan:
+    """What makes an island's stream; it can be sent to another process.
+
+    number: 0 … islands-1. evaluations: distinct rows it may ask for; patience: batches without a better objective after which it ends
+    (None: never). options: of the sampler (tpe: startup, history; coordinate: passes).
+    """
+
+    space: Space
+    sampler: SamplerName
+    seed: int
+    number: int
+    batch_size: int
+    evaluations: int
+    patience: int | None = None
+    options: Mapping[str, int] = field(default_factory=dict)
+
+    def make_sampler(self) -> Sampler:
+        """ConfigError for an unknown sampler or option, RangeError for a space it cannot search."""
+        if self.sampler not in get_args(SamplerName):
+            raise ConfigError(f"sampler {self.sampler!r}: expected one of {', '.join(get_args(SamplerName))}")
+        try:
+            if self.sampler == "random":
+                return RandomSampler(self.space, self.seed, self.number, **self.options)
+            if self.sampler == "tpe":
+                return TpeSampler(self.space, self.seed, self.number, **self.options)
+            if self.sampler == "grid":
+                return GridSampler(self.space, **self.options)
+            return CoordinateAscent(self.space, **self.options)
+        except TypeError as error:
+            raise ConfigError(f"sampler {self.sampler} does not take the options {sorted(self.options)}: {error}") from error
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A batch to be scored. rows: (m,) the rows that the island has no objective for, each key once."""
+
+    number: int
+    params: ParamMatrix
+    keys: list[bytes]
+    rows: Ints
+
+
+class Island:
+    """Ask, evaluate (whoever does it), tell, until `ended` gives a reason. Told from the ledger it stands where it stood before."""
+
+    def __init__(self, plan: IslandPlan) -> None:
+        self.plan = plan
+        self.sampler = plan.make_sampler()
+        self.next_batch = 0
+        self.ended: str | None = None
+        self.best = -np.inf
+        self.evaluations = 0
+        self._known: dict[bytes, float] = {}
+        self._without_better = 0
+        self._barren = 0
+
+    def inform(self, params: ParamMatrix, objective: Floats) -> None:
+        """Rows from elsewhere: the present values, another island's best. They cost no evaluation here; known ones are passed over."""
+        keys = parameter_keys(params)
+        new = np.array([key not in self._known for key in keys], dtype=np.bool_)
+        self._known.update(zip(keys, objective.tolist(), strict=True))
+        self.sampler.inform(take(params, new), objective[new])
+        self.best = max([self.best, *objective[~np.isnan(objective)].tolist()])
+
+    def ask(self) -> Asked | None:
+        """The next batch, None once the island has ended."""
+        if self.ended is not None:
+            return None
+        remaining = min(self.plan.batch_size, self.plan.evaluations - self.evaluations)
+        params = self.sampler.ask(self.next_batch, remaining, self._known.keys())
+        if len(params) == 0:
+            self.ended = "nothing left to ask"
+            return None
+        keys = parameter_keys(params)
+        fresh = {key: row for row, key in reversed(list(enumerate(keys))) if key not in self._known}
+        return Asked(self.next_batch, params, keys, np.array(sorted(fresh.values()), dtype=np.int64))
+
+    def known(self, asked: Asked, scored: Floats) -> Floats:
+        """(n,) objective of all asked rows, from those of `asked.rows` and what the island knew."""
+        fresh = dict(zip((asked.keys[row] for row in asked.rows), scored.tolist(), strict=True))
+        return np.array([fresh[key] if key in fresh else self._known[key] for key in asked.keys], dtype=np.float64)
+
+    def tell(self, params: ParamMatrix, keys: list[bytes], objective: Floats) -> None:
+        """The next batch, complete: just scored, or read from the ledger. objective: (n,), NaN = failed."""
+        before = len(self._known)
+        self._known.update(zip(keys, objective.tolist(), strict=True))
+        new = len(self._known) - before
+        self.evaluations += new
+        self.sampler.tell(self.next_batch, params, objective)
+        self.next_batch += 1
+        best = max([-np.inf, *objective[~np.isnan(objective)].tolist()])
+        self._without_better = 0 if best > self.best else self._without_better + 1
+        self._barren = 0 if new else self._barren + 1
+        self.best = max(self.best, best)
+        self._check_end()
+
+    def _check_end(self) -> None:
+        plan = self.plan
+        if self.evaluations >= plan.evaluations:
+            self.ended = "evaluations"
+        elif plan.patience is not None and self._without_better >= plan.patience:
+            self.ended = f"patience: {plan.patience} batches without a better objective"
+        elif self._barren >= MAX_BARREN_BATCHES:
+            self.ended = f"{MAX_BARREN_BATCHES} batches without a new row"

@@ -1,0 +1,289 @@
+"""A study: islands of batches over one evaluator, with the ledger as the truth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from stom_ray.engine.types import Floats, ParamMatrix
+from stom_ray.errors import ConfigError
+from stom_ray.search.base import FIGURES, ScoreTable
+from stom_ray.search.island import ONE_SEQUENCE, Asked, Island, IslandPlan, SamplerName
+from stom_ray.search.ledger import Batch, Ledger, Scores
+from stom_ray.search.progress import Meter, ProgressCallback
+from stom_ray.search.space import Space, parameter_keys, take
+from stom_ray.search.table import TrialTable, trial_table
+
+PRESENT = -1
+
+
+class Goal(Protocol):
+    """Turns figures into the one number that is searched for; higher is better."""
+
+    def score(self, table: ScoreTable) -> Floats:
+        """(n,) objective; NaN or infinite where there is none."""
+        ...
+
+    def sharpe(self, table: ScoreTable) -> Floats:
+        """(n,) Sharpe ratio per day, NaN where there is none."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """As JSON data, for the identity."""
+        ...
+
+
+class TimedEvaluator(Protocol):
+    """An `Evaluator` (search/base.py) that says what its time went into.
+
+    ticks: rows of the selection, each seen once per candidate. kernel_s: wall seconds spent in kernels since it was made (of several
+    workers: their mean).
+    """
+
+    @property
+    def ticks(self) -> int: ...
+
+    @property
+    def kernel_s(self) -> float: ...
+
+    def evaluate(self, params: ParamMatrix) -> ScoreTable: ...
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """What a study is, and when it stops.
+
+    subject: what the evaluator scores (data hash, strategy hash, engine settings), as JSON data. migrate_every: after so many
+    batches every island learns the best row of all (0: never). These, space, sampler, seed, islands and batch size are the
+    identity. The stops are not: the same study may be resumed with a larger budget. evaluations: distinct rows over all islands,
+    the present values not counted. patience: batches without a better objective after which an island ends. time_limit_s cuts at a
+    batch border, where depends on the machine.
+    """
+
+    space: Space
+    goal: Goal
+    subject: Mapping[str, Any]
+    sampler: SamplerName = "random"
+    options: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+    islands: int = 1
+    batch_size: int = 200
+    migrate_every: int = 0
+    evaluations: int = 1_000
+    patience: int | None = None
+    time_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, low in (("seed", 0), ("islands", 1), ("batch_size", 1), ("migrate_every", 0), ("evaluations", 1)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} is {getattr(self, name)}: expected at least {low}")
+        if self.sampler in ONE_SEQUENCE and self.islands != 1:
+            raise ConfigError(f"islands is {self.islands}, but sampler {self.sampler} is one sequence: set islands to 1")
+        if self.islands > self.evaluations:
+            raise ConfigError(f"{self.islands} islands for {self.evaluations} evaluations: every island needs at least one")
+
+    def identity(self) -> dict[str, Any]:
+        """All that determines which rows are asked for and what they score."""
+        return {
+            "subject": dict(self.subject),
+            "space": self.space.describe(),
+            "goal": dict(self.goal.describe()),
+            "sampler": self.sampler,
+            "options": dict(self.options),
+            "seed": self.seed,
+            "islands": self.islands,
+            "batch_size": self.batch_size,
+            "migrate_every": self.migrate_every,
+        }
+
+    @property
+    def study_id(self) -> str:
+        """32 hex digits of the identity's SHA-256."""
+        text = json.dumps(self.identity(), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def plans(self) -> list[IslandPlan]:
+        """One per island; the evaluations are dealt out evenly, the first islands get what is left over."""
+        share, extra = divmod(self.evaluations, self.islands)
+        return [
+            IslandPlan(
+                space=self.space,
+                sampler=self.sampler,
+                seed=self.seed,
+                number=number,
+                batch_size=self.batch_size,
+                evaluations=share + (number < extra),
+                patience=self.patience,
+                options=self.options,
+            )
+            for number in range(self.islands)
+        ]
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """table: every row ever scored by the study. ended: why each island stopped; None = it did not.
+
+    stopped_by: "done", "time" or "interrupted" (Ctrl-C; what was scored is kept). scored_now: rows this run scored, the others came from
+    the ledger. cut_bytes: length of a torn record that opening the ledger dropped (0: none). kernel, sampler: shares of wall_s.
+    """
+
+    study_id: str
+    table: TrialTable
+    ended: tuple[str | None, ...]
+    stopped_by: str
+    scored_now: int
+    cut_bytes: int
+    wall_s: float
+    kernel: float
+    sampler: float
+
+
+class Study:
+    """Runs a `StudyConfig` with an evaluator in this process; several workers are the evaluator's business.
+
+    ledger: path of the file; made by the first run.
+    """
+
+    def __init__(self, config: StudyConfig, evaluator: TimedEvaluator, ledger: str | Path) -> None:
+        self.config = config
+        self._evaluator = evaluator
+        self._path = Path(ledger)
+
+    def run(self, *, resume: bool = False, progress: ProgressCallback | None = None) -> StudyResult:
+        """Until every island has ended, the time is up, or Ctrl-C. With `resume` a study that is there is continued.
+
+        Raises LedgerError (there already and not `resume`; of another study; damaged; cannot be written).
+        """
+        with open_ledger(self._path, self.config, resume=resume) as ledger:
+            run = _Run(self.config, self._evaluator, ledger, progress)
+            stopped_by = "interrupted"
+            try:
+                stopped_by = run.to_the_end()
+            except KeyboardInterrupt:
+                pass  # The ledger holds every finished batch; the result says that the study was interrupted.
+            return run.result(stopped_by)
+
+
+class _Run:
+    """One call of `Study.run`: the loop, which walks recorded batches and new ones alike."""
+
+    def __init__(self, config: StudyConfig, evaluator: TimedEvaluator, ledger: Ledger, progress: ProgressCallback | None) -> None:
+        self._config, self._evaluator, self._ledger, self._progress = config, evaluator, ledger, progress
+        self._meter = Meter()
+        self._islands = [Island(plan) for plan in config.plans()]
+        self._recorded = {(batch.island, batch.number): batch for batch in ledger.batches}
+        self._best: tuple[float, ParamMatrix] | None = None
+
+    def to_the_end(self) -> str:
+        self._score_present()
+        number = 0
+        while any(island.ended is None for island in self._islands):
+            for island in self._islands:
+                if self._config.time_limit_s is not None and self._meter.elapsed_s >= self._config.time_limit_s:
+                    return "time"
+                self._step(island)
+            number += 1
+            if self._config.migrate_every and number % self._config.migrate_every == 0:
+                self._migrate()
+        return "done"
+
+    def result(self, stopped_by: str) -> StudyResult:
+        meter, wall = self._meter, max(self._meter.elapsed_s, 1e-9)
+        return StudyResult(
+            study_id=self._ledger.study_id,
+            table=trial_table(self._ledger.batches, len(self._config.space.variables)),
+            ended=tuple(island.ended for island in self._islands),
+            stopped_by=stopped_by,
+            scored_now=meter.scored,
+            cut_bytes=self._ledger.cut_bytes,
+            wall_s=wall,
+            kernel=min(1.0, meter.kernel_s / wall),
+            sampler=min(1.0, meter.sampler_s / wall),
+        )
+
+    def _score_present(self) -> None:
+        params = self._config.space.present
+        batch = self._recorded.get((PRESENT, 0))
+        if batch is None:
+            asked = Asked(0, params, parameter_keys(params), np.zeros(1, dtype=np.int64))
+            batch = self._evaluate(PRESENT, "present", asked)
+        self._remember_best(params, batch.scores.objective)
+        for island in self._islands:
+            island.inform(params, batch.scores.objective)
+
+    def _step(self, island: Island) -> None:
+        batch = self._recorded.get((island.plan.number, island.next_batch))
+        if batch is None:
+            with self._meter.sampling():
+                asked = island.ask()
+            if asked is None:
+                return
+            batch = self._evaluate(island.plan.number, island.sampler.source, asked)
+            self._tell(island, batch)
+            self._report()
+        else:
+            self._tell(island, batch)
+
+    def _tell(self, island: Island, batch: Batch) -> None:
+        objective = self._ledger.objective(batch.keys)
+        with self._meter.sampling():
+            island.tell(batch.params, batch.keys, objective)
+        self._remember_best(batch.params, objective)
+
+    def _evaluate(self, island: int, source: str, asked: Asked) -> Batch:
+        rows = np.array([row for row in asked.rows if asked.keys[row] not in self._ledger], dtype=np.int64)
+        start, kernel = time.perf_counter(), self._evaluator.kernel_s
+        scores = score_rows(self._evaluator, self._config.goal, take(asked.params, rows))
+        wall = time.perf_counter() - start
+        self._meter.kernel_s += self._evaluator.kernel_s - kernel
+        self._meter.scored += len(rows)
+        batch = self._ledger.append(island, asked.number, source, asked.params, asked.keys, rows, scores, wall)
+        assert batch is not None
+        return batch
+
+    def _remember_best(self, params: ParamMatrix, objective: Floats) -> None:
+        """The first row with the highest objective, in the order of batches and islands."""
+        if np.isnan(objective).all():
+            return
+        row = int(np.nanargmax(objective))
+        if self._best is None or objective[row] > self._best[0]:
+            self._best = (float(objective[row]), take(params, np.array([row])))
+
+    def _migrate(self) -> None:
+        if self._best is not None:
+            for island in self._islands:
+                island.inform(self._best[1], np.array([self._best[0]]))
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            best = None if self._best is None else (self._best[0], tuple(self._best[1].values[0].tolist()))
+            planned = max(len(self._ledger), self._config.evaluations + 1)
+            self._progress(self._meter.progress(len(self._ledger), planned, best, self._evaluator.ticks))
+
+
+def open_ledger(path: Path, config: StudyConfig, *, resume: bool) -> Ledger:
+    """Create the study's ledger, or with `resume` continue the one that is there. Raises LedgerError."""
+    if resume and path.exists():
+        return Ledger.open(path, config.study_id, config.identity())
+    return Ledger.create(path, config.study_id, config.identity())
+
+
+def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Scores:
+    """Evaluate rows and make every one of them either a finite objective or a failure with its reason."""
+    if len(params) == 0:
+        return Scores(np.empty((0, len(FIGURES))), np.empty(0), np.empty(0), np.empty(0, dtype=np.bool_))
+    table = evaluator.evaluate(params)
+    objective = np.where(table.failed, np.nan, goal.score(table))
+    reasons = dict(table.reasons)
+    for row in np.flatnonzero(~table.failed & ~np.isfinite(objective)):
+        reasons[int(row)] = f"the objective is {objective[row]}: no finite number to compare"
+    failed = ~np.isfinite(objective)
+    return Scores(table.figures, np.where(failed, np.nan, objective), np.where(failed, np.nan, goal.sharpe(table)), failed, reasons)
