@@ -36,8 +36,8 @@ def compile_strategy(
     names = frozenset(name for name, _ in programs)
     buy_source = read_source(buy, "buy text")
     sell_source = read_source(sell, "sell text")
-    bought = cut_at_trailer(buy_source, "매수", "Buy", warnings)
-    sold = cut_at_trailer(sell_source, "매도", "Sell", warnings)
+    bought = cut_at_trailer(buy_source, "매수", "Buy", profile, warnings)
+    sold = cut_at_trailer(sell_source, "매도", "Sell", profile, warnings)
     reasons = labels.sell_reasons(sold)
     buy_program = compile_text(Context(bought, name_table(layout, "buy"), profile, names, warnings), "buy")
     sell_program = compile_text(Context(sold, name_table(layout, "sell"), profile, names, warnings, reasons), "sell")
@@ -90,6 +90,8 @@ def compile_text(context: Context, kind: Literal["buy", "sell"]) -> ir.Program:
     decision = "매수" if kind == "buy" else "매도"
     lowering = Lowering(context, statements)
     body = lowering.suite(statements)
+    if context.reasons and context.profile == "stom":
+        labels.refuse_stray_reasons(context.source, context.reasons, lowering.sales)
     if decision not in lowering.temporaries:
         always = "every row buys" if kind == "buy" else "nothing sells before the day's last row"
         context.warnings.add(f"{context.source.role}: `{decision}` is never set, so {always}")
@@ -102,7 +104,7 @@ def compile_text(context: Context, kind: Literal["buy", "sell"]) -> ir.Program:
 
 def compile_one_expression(context: Context) -> ir.Expr:
     node: syntax.Node = parse_expression(context.source)
-    return Lowering(context).truth(node)
+    return Lowering(context).number(node)
 
 
 def compile_elapsed(settings: str | bytes, profile: str, layout: str, warnings: Warnings) -> tuple[tuple[str, ir.Program], ...]:

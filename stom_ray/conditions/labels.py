@@ -67,6 +67,15 @@ def stom_effect(source: Source, number: int, one_line_word: str | None, at: Span
     return "sell"
 
 
+def refuse_stray_reasons(source: Source, reasons: SellReasons, sales: set[int]) -> None:
+    """A line that only looks like a sale (`강매도 = True`) gets STOM's inserted line too, and then cannot run."""
+    for number in sorted(set(reasons.numbers) - sales):
+        at = source.span(number, 0, len(source.lines[number - 1]))
+        raise ScriptError.at(
+            source, at, "STOM takes this line for a sale and cannot run what it makes of it", "choose another name"
+        )
+
+
 def warn_unlabelled(source: Source, number: int, at: Span, warnings: Warnings) -> None:
     """A `#` on the line of a sale takes its reason away."""
     if SELLS.search(source.lines[number - 1]) and "#" in source.lines[number - 1]:

@@ -27,13 +27,15 @@ class Context:
 
 
 class Lowering(CallLowering):
-    """One text's translation; `temporaries` is every name the text sets anywhere."""
+    """One text's translation. temporaries: every name the text sets anywhere; sales: lines that set 매도 for a reason."""
 
     def __init__(self, context: Context, statements: tuple[syntax.StmtNode, ...] = ()) -> None:
         self.context = context
         self.source = context.source
         self.names = context.names
+        self.sales: set[int] = set()
         self.temporaries = frozenset(assigned(statements))
+        self.set_plainly = frozenset(assigned(statements, plainly=True)) | frozenset(DECISIONS)
         self.readable = self.temporaries | (frozenset(DECISIONS) if context.names.side != "expr" else frozenset())
 
     def error(self, at: Span, message: str, hint: str = "") -> ScriptError:
@@ -73,6 +75,9 @@ class Lowering(CallLowering):
             raise self.error(statement.at, *refused)
         value = self.number(statement.value)
         if statement.op is not None:
+            if statement.name not in self.set_plainly:
+                hint = f"write `{statement.name} = 0` above"
+                raise self.error(statement.at, f"`{statement.name}` is never set before it is changed", hint)
             value = ir.Binary(statement.op, self.name(syntax.Name(statement.name, statement.at)), value, statement.at)
         assign = ir.Assign(statement.name, value, statement.at)
         if statement.name != "매도" or self.context.reasons is None:
@@ -87,6 +92,7 @@ class Lowering(CallLowering):
         if number is None:
             labels.warn_unlabelled(self.source, line, assign.at, self.context.warnings)
             return (assign,)
+        self.sales.add(line)
         label = ir.SetLabel(number, assign.at)
         if self.context.profile == "stom":
             effect = labels.stom_effect(self.source, line, one_line, assign.at, self.context.warnings)
@@ -102,21 +108,18 @@ class Lowering(CallLowering):
             if branch.test is None:
                 orelse = self.suite(branch.body, one_line)
             else:
-                arms.append((self.truth(branch.test), self.suite(branch.body, one_line), branch.at))
+                arms.append((self.number(branch.test), self.suite(branch.body, one_line), branch.at))
         for test, then, at in reversed(arms):
             orelse = (ir.If(test, then, orelse, at),)
         return orelse
 
-    # Expressions. `number` and `truth` accept every value a condition computes with; `expression` also a moment.
+    # Expressions. `number` is every value a condition computes with; `expression` may also be a moment.
 
     def number(self, node: syntax.Node) -> ir.Expr:
         value = self.expression(node)
         if isinstance(value, ir.Moment):
             raise self.error(value.at, "a time is not a number", TIME_HINT)
         return value
-
-    def truth(self, node: syntax.Node) -> ir.Expr:
-        return self.number(node)
 
     def expression(self, node: syntax.Node) -> ir.Expr:
         match node:
@@ -137,25 +140,19 @@ class Lowering(CallLowering):
             case syntax.Prefix():
                 return self.prefix(node)
             case syntax.Infix():
-                return ir.Binary(node.op, self.operand(node.left), self.operand(node.right), node.at)
+                return ir.Binary(node.op, self.number(node.left), self.number(node.right), node.at)
             case syntax.Relation():
                 return self.relation(node)
             case syntax.Junction():
-                return ir.Logic(node.op, tuple(self.truth(operand) for operand in node.operands), node.at)
+                return ir.Logic(node.op, tuple(self.number(operand) for operand in node.operands), node.at)
             case syntax.Ternary():
-                return ir.Choose(self.truth(node.test), self.number(node.then), self.number(node.orelse), node.at)
+                return ir.Choose(self.number(node.test), self.number(node.then), self.number(node.orelse), node.at)
 
     def prefix(self, node: syntax.Prefix) -> ir.Expr:
-        operand = self.truth(node.operand)
+        operand = self.number(node.operand)
         if node.op == "-" and isinstance(operand, ir.Const) and not isinstance(operand.value, (bool, str)):
             return ir.Const(-operand.value, node.at)
         return ir.Unary(node.op, operand, node.at)
-
-    def operand(self, node: syntax.Node) -> ir.Expr:
-        value = self.expression(node)
-        if isinstance(value, ir.Moment):
-            raise self.error(value.at, "times are not added up", TIME_HINT)
-        return value
 
     def name(self, node: syntax.Name) -> ir.Expr:
         name, at = node.id, node.at
@@ -238,15 +235,15 @@ class Lowering(CallLowering):
         )
 
 
-def assigned(statements: tuple[syntax.StmtNode, ...]) -> set[str]:
-    """Every name the statements set, on any path."""
+def assigned(statements: tuple[syntax.StmtNode, ...], *, plainly: bool = False) -> set[str]:
+    """Every name the statements set, on any path; plainly: by `=` only."""
     found: set[str] = set()
     for statement in statements:
-        if isinstance(statement, syntax.Set):
+        if isinstance(statement, syntax.Set) and not (plainly and statement.op):
             found.add(statement.name)
         elif isinstance(statement, syntax.Conditional):
             for branch in statement.branches:
-                found |= assigned(branch.body)
+                found |= assigned(branch.body, plainly=plainly)
     return found
 
 

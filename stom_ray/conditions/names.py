@@ -110,8 +110,8 @@ class NameTable:
         if where:
             return where
         mistake = MISTAKES.get(name)
-        if mistake and self.is_known(mistake):
-            return f"unknown name `{name}`", f"did you mean `{mistake}`?"
+        if mistake:
+            return f"unknown name `{name}`", self._suggest(mistake)
         window, length = split_digits(name)
         if length and window in self.windows:
             return f"unknown name `{name}`", f"did you mean `{window}({length})`?"
@@ -142,7 +142,15 @@ class NameTable:
         where = self._known_elsewhere(lag)
         if where:
             return where
-        return f"unknown function `{name}`", did_you_mean(name, self.callables) or did_you_mean(name, self.values)
+        hint = did_you_mean(name, self.callables) or did_you_mean(name, self.values)
+        return f"unknown function `{name}`", hint or f"functions are {', '.join(ARITHMETIC)}, windows and look-backs"
+
+    def _suggest(self, name: str) -> str:
+        """A suggestion that says so when the name exists in other tables only."""
+        if self.is_known(name):
+            return f"did you mean `{name}`?"
+        elsewhere = self._known_elsewhere(name)
+        return f"did you mean `{name}`? {elsewhere[0] if elsewhere else ''}".rstrip()
 
     def _uncalled(self, name: str) -> tuple[str, str]:
         if name in self.windows:

@@ -103,10 +103,11 @@ def check_characters(source: Source, number: int, line: str) -> None:
             raise ScriptError.unexpected_character(source, Span(number, column, column + 1), character)
 
 
-def cut_at_trailer(source: Source, decision: str, order: str, warnings: Warnings) -> Source:
+def cut_at_trailer(source: Source, decision: str, order: str, profile: str, warnings: Warnings) -> Source:
     """The text before its first `if DECISION:` at column 0; the order follows there.
 
-    decision: 매수 or 매도; order: Buy or Sell. What comes after the order call is never run: a warning names its line.
+    decision: 매수 or 매도; order: Buy or Sell. What comes after the order call is never run: a warning names its line. STOM cuts
+    at these characters wherever they stand, which no script survives: profile `stom` refuses them elsewhere.
     """
     trailer = re.compile(rf"if[ \t]+{decision}[ \t]*:(?P<rest>.*)")
     for number, line in enumerate(source.lines, 1):
@@ -115,6 +116,11 @@ def cut_at_trailer(source: Source, decision: str, order: str, warnings: Warnings
             warn_what_follows(source, number, match["rest"], order, warnings)
             kept = number - 1
             return Source(source.role, source.raw_lines[:kept], source.lines[:kept], shown=source.raw_lines)
+        inside = line.find(f"if {decision}:")
+        if inside >= 0 and profile == "stom":
+            span = source.span(number, inside, inside + len(f"if {decision}:"))
+            message = f"STOM cuts the text at `if {decision}:`, also here"
+            raise ScriptError.at(source, span, message, f"write `if {decision} == True:`, or use the profile `corrected`")
     return source
 
 
