@@ -32,10 +32,10 @@ class SimulateConfig:
     codes, days: instruments and trading days (weekdays from `start`, yyyymmdd; holidays are not known). seed: same seed, same
     tables. layout: tick_v1, tick_v2 or minute_v1. edge: what is planted, None for a market without an edge. begin, end: hhmmss,
     rows from..to, both included; the market itself always opens at 09:00. volatility: standard deviation of a stock's first half
-    hour, %. tail_df: degrees of freedom of the second-by-second innovations (fat tails; > 2). common: share of their variance that
-    all stocks have in common. ranked: instruments in `moneytop` at a time, 0 = seven tenths of the codes. The rest are shares of
-    sessions (or seconds, or codes) 0..1: missing_seconds, missing_days, late_starts, early_stops, limit_sessions (open near a
-    price limit), thin_codes (thin books, few trades).
+    hour, %. tail_df: degrees of freedom of the second-by-second innovations (fat tails; > 2). common: share of their
+    variance that all stocks share. ranked: instruments in `moneytop` at a time, 0 = seven tenths of the codes. The rest are
+    shares of sessions (or seconds, or codes) 0..1: missing_seconds, missing_days, late_starts, early_stops, limit_sessions (open
+    near a price limit), thin_codes (thin books, few trades).
     """
 
     codes: int = 10
@@ -46,8 +46,8 @@ class SimulateConfig:
     start: int = 20230109
     begin: int = 90000
     end: int = 93000
-    volatility: float = 2.5
-    tail_df: float = 4.0
+    volatility: float = 3.0
+    tail_df: float = 3.0
     common: float = 0.2
     ranked: int = 0
     missing_seconds: float = 0.03
@@ -103,7 +103,7 @@ class SimulateConfig:
 
     def _check_edge(self, edge: Edge) -> None:
         if self.layout == "minute_v1":
-            raise ConfigError("an edge is stated on tick columns and cannot be seen in minute_v1: choose a tick layout or edge=None")
+            raise ConfigError("an edge is stated on tick columns, which minute_v1 lacks: choose a tick layout or edge=None")
         span = clock_seconds(self.end, "end") - clock_seconds(self.begin, "begin") + 1
         if edge.first_row + edge.horizon_s > span:
             raise ConfigError(
@@ -129,7 +129,7 @@ class SimulateConfig:
     @property
     def trading_days(self) -> tuple[int, ...]:
         """The days as yyyymmdd."""
-        day, found = _parse_day(self.start), []
+        day, found = _parse_day(self.start), list[int]()
         while len(found) < self.days:
             if day.weekday() < 5:
                 found.append(day.year * 10_000 + day.month * 100 + day.day)

@@ -89,10 +89,10 @@ class Term:
 class Edge:
     """The drift of the price over the `horizon_s` seconds after a second in which every term holds.
 
-    strength_bps: expected return of the mid price over the horizon, basis points, above what it would be without; 0 plants nothing.
+    strength_bps: what the price is expected to gain over the horizon, basis points, above what it would without it.
     form `steady`: strength/horizon a second for horizon_s seconds after the condition last held; a new holding renews the horizon
-    and never adds up. form `episode`: a holding outside an episode opens one of horizon_s seconds, whose drift falls linearly to 0;
-    holdings inside it change nothing.
+    and never adds up. form `episode`: a holding outside an episode opens one of horizon_s seconds, whose drift falls linearly
+    to 0; holdings inside it change nothing.
     """
 
     terms: tuple[Term, ...]
@@ -108,11 +108,11 @@ class Edge:
         if self.horizon_s < 1:
             raise ConfigError(f"edge horizon_s is {self.horizon_s}: expected at least 1 second")
         if not abs(self.strength_bps) <= MAX_STRENGTH_BPS:
-            raise ConfigError(f"edge strength_bps is {self.strength_bps:g}: expected -{MAX_STRENGTH_BPS:g} to {MAX_STRENGTH_BPS:g}")
+            raise ConfigError(f"edge strength_bps is {self.strength_bps:g}: expected at most ±{MAX_STRENGTH_BPS:g}")
         peak = float(np.abs(self.schedule()).max()) * 1e4
         if peak > MAX_RATE_BPS_PER_S:
             raise ConfigError(
-                f"edge of {self.strength_bps:g} bp in {self.horizon_s} s ({self.form}) drifts {peak:.1f} bp in its fastest second, "
+                f"edge of {self.strength_bps:g} bp in {self.horizon_s} s ({self.form}) drifts {peak:.1f} bp in a second, "
                 f"more than {MAX_RATE_BPS_PER_S:g}: raise horizon_s or lower strength_bps"
             )
 

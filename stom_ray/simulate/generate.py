@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from stom_ray.simulate import session_kernel as kernel
@@ -44,7 +43,7 @@ def simulate(path: str | Path, config: SimulateConfig | None = None, *, overwrit
 _COUNTS = ("rows", "sessions", "moneytop_rows", "halts", "locked_seconds", "triggers", "fired_rows")
 
 
-def _write_day(config: SimulateConfig, writer: DatabaseWriter, market: MarketDay, sessions: Sequence[SessionRows]) -> Counter[str]:
+def _write_day(config: SimulateConfig, writer: DatabaseWriter, market: MarketDay, sessions: list[SessionRows]) -> Counter[str]:
     """Ranks and writes one day; returns its counts."""
     member, ranking = rank_day(config, sessions, market)
     counts = Counter(moneytop_rows=writer.ranking(ranking))

@@ -25,7 +25,7 @@ PULL = 0.05  # part of the distance to its starting price that a stock makes up 
 
 @dataclass(frozen=True)
 class Yesterday:
-    """What a day needs of the one before. close: KRW; value: KRW and volume: shares of the full day; volume_to: (n,) by second."""
+    """What a day needs of the one before. close: KRW; value, volume: KRW, shares of the full day; volume_to: (n,) by second."""
 
     close: float
     value: float

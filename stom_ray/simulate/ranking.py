@@ -22,7 +22,8 @@ RANKING_FROM_S = 30  # 09:00:30
 def trailing_value(value_at: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) KRW traded in the RANKING_WINDOW_S seconds up to and including each second."""
     total = np.cumsum(value_at)
-    return total - np.concatenate([np.zeros(min(RANKING_WINDOW_S, len(total))), total[:-RANKING_WINDOW_S]])
+    before = np.concatenate([np.zeros(min(RANKING_WINDOW_S, len(total))), total[:-RANKING_WINDOW_S]])
+    return np.asarray(total - before, dtype=np.float64)
 
 
 def rank_day(config: SimulateConfig, sessions: Sequence[SessionRows], market: MarketDay) -> tuple[Bools, list[tuple[int, str]]]:

@@ -36,7 +36,7 @@ class SimulateReport:
     def edge_statement(self) -> str:
         """What was planted, in words."""
         edge = self.config.edge
-        return edge.statement if edge and edge.strength_bps else "no edge: no condition on the columns changes the expected return"
+        return edge.statement if edge and edge.strength_bps else "no edge: no condition changes the expected return"
 
     @property
     def edge_buy_text(self) -> str:
@@ -81,5 +81,7 @@ class SimulateReport:
             f"  planted: {self.edge_statement}",
         ]
         if config.edge:
-            lines.append(f"  the condition holds in {self.fired_rows:,} rows and started or renewed a drift {self.triggers:,} times")
+            lines.append(
+                f"  the condition holds in {self.fired_rows:,} rows and started or renewed the drift {self.triggers:,} times"
+            )
         return "\n".join([*lines, f"  content {self.content_hash[:16]}, {self.seconds:.1f} s"])

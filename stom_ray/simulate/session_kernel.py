@@ -4,7 +4,8 @@ Why no edge is there but the planted one. A hidden price follows a martingale (p
 the hidden price has reached the next price of the ladder, to one of its two neighbours on the ladder with the probabilities that
 keep the expectation, and the hidden price restarts there; so the quote is a martingale too, whatever was observed. Order
 flow leans on quote moves that already happened and on a state of its own, never on the hidden price.
-Order counts excite themselves (an exponential kernel with branching ratio BRANCHING), volatility follows the same intensity.
+Orders excite further orders (an exponential kernel with branching ratio BRANCHING, large trades more than small ones), and
+volatility follows the same intensity.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-BRANCHING = 0.6
+BRANCHING = 0.7
 EXCITE_DECAY = math.exp(-1 / 12)  # bursts fade over 12 s
 FLOW_DECAY = 0.97
 BOOK_DECAY = 0.9
+VI_RATE = 0.1
 HALT_S, HALT_EXTRA_S = 120, 30  # a volatility interruption: 2 minutes and up to half a minute more
 LOCK_BREAK = 1 / 300  # chance a second that an upper limit lock opens
 QUIET_SHOWN = 0.5  # chance that a second without trades still gets a row
@@ -33,9 +35,10 @@ LEVELS = 5
 (
     SECOND, PRICE, HIGH, LOW, RATE, MONEY, STRENGTH, BUYS, SELLS, VALUE, HL_RATE, VOLUME, VI_SECOND, VI_PRICE, VI_UNIT, BUY_VALUE,
     SELL_VALUE, DAY_BUY, TOP_BUY, TOP_BUY_PRICE, DAY_SELL, TOP_SELL, TOP_SELL_PRICE, ASK_TOTAL, BID_TOTAL, LOCKED, FIRED,
-) = range(27)  # fmt: skip
-ASK, BID, ASK_SIZE, BID_SIZE = 27, 32, 37, 42  # level 1..5 each
-N_RAW = 47
+    DAY_BUY_SHARES,
+) = range(28)  # fmt: skip
+ASK, BID, ASK_SIZE, BID_SIZE = 28, 33, 38, 43  # level 1..5 each
+N_RAW = 48
 
 # Counters that a session returns.
 ROWS, HALTS, LOCKED_SECONDS, TRIGGERS = range(4)
@@ -81,7 +84,7 @@ class Session(NamedTuple):
 @njit(cache=True)
 def rounded(value: float, scale: float) -> float:
     """As numpy rounds: half to even after scaling (100 = two digits)."""
-    return np.rint(value * scale) / scale
+    return float(np.rint(value * scale) / scale)
 
 
 @njit(cache=True)
@@ -112,42 +115,45 @@ def settle(hidden: float, at: int, ladder: Floats, lowest: int, highest: int, u:
 
 
 @njit(cache=True)
-def mean_of(raw: Floats, row: int, column: int, window: int) -> float:
-    """Mean of the last `window` rows."""
+def sum_of(raw: Floats, row: int, column: int, window: int) -> float:
+    """Sum over the last `window` rows."""
     total = 0.0
     for i in range(row - window + 1, row + 1):
         total += raw[i, column]
-    return total / window
+    return total
 
 
 @njit(cache=True)
 def margin(kind: int, window: int, threshold: float, raw: Floats, row: int, previous_volume: float, shares: float) -> float:
     """Left side less right side of a term on this row; kinds as in edge.QUANTITIES."""
     now = raw[row]
+    left, right = 0.0, threshold
     if kind == 0:
-        return now[STRENGTH] - threshold
-    if kind == 1:
-        return now[RATE] - threshold
-    if kind == 2:
-        return now[HL_RATE] - threshold
-    if kind == 3:
-        return now[VALUE] - threshold
-    if kind == 4:
-        return rounded(now[VOLUME] / shares * 100, 100.0) - threshold
-    if kind == 5:
-        return rounded(now[VOLUME] / previous_volume * 100, 100.0) - threshold
-    if kind == 6:
-        return now[BUYS] - now[SELLS] * threshold
-    if kind == 7:
-        return now[BID_TOTAL] - now[ASK_TOTAL] * threshold
-    if kind == 8:
+        left = now[STRENGTH]
+    elif kind == 1:
+        left = now[RATE]
+    elif kind == 2:
+        left = now[HL_RATE]
+    elif kind == 3:
+        left = now[VALUE]
+    elif kind == 4:
+        left = rounded(now[VOLUME] / shares * 100, 100.0)
+    elif kind == 5:
+        left = rounded(now[VOLUME] / previous_volume * 100, 100.0)
+    elif kind == 6:
+        left, right = now[BUYS], now[SELLS] * threshold
+    elif kind == 7:
+        left, right = now[BID_TOTAL], now[ASK_TOTAL] * threshold
+    elif kind == 8:
         change = now[RATE] - raw[row - window + 1, RATE]
-        return rounded(math.atan2(change * 5, window) / (2 * math.pi) * 360, 100.0) - threshold
-    if kind == 9:
-        return now[STRENGTH] - (rounded(mean_of(raw, row, STRENGTH, window), 1000.0) + threshold)
-    if kind == 10:
-        return now[VALUE] - rounded(mean_of(raw, row, VALUE, window), 1.0) * threshold
-    return mean_of(raw, row, BUYS, window) * window - mean_of(raw, row, SELLS, window) * window * threshold
+        left = rounded(math.atan2(change * 5, window) / (2 * math.pi) * 360, 100.0)
+    elif kind == 9:
+        left, right = now[STRENGTH], rounded(sum_of(raw, row, STRENGTH, window) / window, 1000.0) + threshold
+    elif kind == 10:
+        left, right = now[VALUE], rounded(sum_of(raw, row, VALUE, window) / window, 1.0) * threshold
+    else:
+        left, right = sum_of(raw, row, BUYS, window), sum_of(raw, row, SELLS, window) * threshold
+    return left - right
 
 
 @njit(cache=True)
@@ -210,110 +216,141 @@ def spread_extra(u: float, thin: bool) -> int:
 
 
 @njit(cache=True)
+def execute(
+    s: Session, u: Floats, z: Floats, flow: float, count: int, moved: int, ask: int, bid: int, at: int
+) -> tuple[float, float, float]:
+    """Shares bought and sold by `count` trades after the quote moved `moved` ticks, and the last trade's price, KRW.
+
+    Who buys pays the ask, who sells gets the bid; a move needs trades on its side; at a limit only one side is there.
+    """
+    lean = min(3, max(-3, moved))
+    p = 1 / (1 + math.exp(-(0.6 * flow + s.flow_bias + 0.7 * lean)))
+    buys, sells = side_shares(count, s.trade_value, s.ladder[at], p, z[1], z[2], u[2])
+    if bid < 0 or (ask >= 0 and moved > 0 and buys == 0):
+        buys, sells = buys + sells, 0.0
+    elif ask < 0 or (moved < 0 and sells == 0):
+        buys, sells = 0.0, buys + sells
+    last = ask if buys > 0 and (sells == 0 or u[3] * (buys + sells) < buys) else bid
+    return buys, sells, s.ladder[last]
+
+
+@njit(cache=True)
+def next_quote(s: Session, u: Floats, hidden: float, at: int, reopening: bool) -> int:
+    """Index of the quote after the hidden price moved: at a lock it stays (an upper one may break), else see above."""
+    if at == s.upper:
+        return s.upper - 1 if u[8] < LOCK_BREAK else at
+    if at == s.lower - 1 or not (reopening or hidden >= s.ladder[at + 1] or hidden <= s.ladder[at - 1]):
+        return at
+    return settle(hidden, at, s.ladder, s.lower - 1, s.upper, u[1])
+
+
+@njit(cache=True)
+def book_side(now: Floats, totals: Floats, index: int, price: float, value: float, day: int, top: int, top_price: int) -> None:
+    """Adds one side's trades of a second: high, low, day's value, the price with most of it. totals: by ladder index."""
+    now[HIGH], now[LOW] = max(now[HIGH], price), min(now[LOW], price)
+    now[day] += value
+    totals[index] += value
+    if totals[index] > now[top]:
+        now[top], now[top_price] = totals[index], price
+
+
+@njit(cache=True)
+def arm_interruption(ladder: Floats, reference: float, now: Floats) -> None:
+    """Sets the price that triggers the next upward interruption, 10% above the reference on the ladder, and its tick size."""
+    above = np.searchsorted(ladder, reference * (1 + VI_RATE) - 1e-6)
+    now[VI_PRICE], now[VI_UNIT] = ladder[above], ladder[above + 1] - ladder[above]
+
+
+@njit(cache=True)
+def finish_row(
+    s: Session, now: Floats, t: int, price: float, buys: float, sells: float, value_before: float, ask: int, bid: int
+) -> None:
+    """The columns that follow from the day so far."""
+    day_buys, day_value = now[DAY_BUY_SHARES], now[DAY_BUY] + now[DAY_SELL]
+    day_sells = now[VOLUME] - day_buys
+    now[SECOND], now[PRICE], now[BUYS], now[SELLS] = t, price, buys, sells
+    now[BUY_VALUE] = buys * s.ladder[ask] if buys > 0 else 0.0
+    now[SELL_VALUE] = sells * s.ladder[bid] if sells > 0 else 0.0
+    now[RATE] = rounded((price / s.previous_close - 1) * 100, 100.0)
+    now[MONEY] = math.floor(day_value / 1e6)
+    now[VALUE] = now[MONEY] - math.floor(value_before / 1e6)
+    now[STRENGTH] = 500.0 if day_buys > 0 else 100.0
+    if day_sells > 0:
+        now[STRENGTH] = min(500.0, rounded(day_buys / day_sells * 100, 100.0))
+    now[HL_RATE] = rounded((price / ((now[HIGH] + now[LOW]) / 2) - 1) * 100, 100.0)
+    now[LOCKED] = 1.0 if ask < 0 else -1.0 if bid < 0 else 0.0
+
+
+@njit(cache=True)
 def run_session(s: Session, raw: Floats, value_at: Floats, volume_to: Floats) -> tuple[Ints, float]:
-    """Simulates the day. Writes raw: (rows, N_RAW) as far as ROWS of the returned counters says, value_at: (n,) KRW traded in each
-    second, volume_to: (n,) shares traded up to it. Returns the counters and the last hidden price, KRW."""
+    """Simulates the day; returns the counters and the last hidden price, KRW.
+
+    Writes raw: (n, N_RAW), as many rows as the counter ROWS says; value_at: (n,) KRW traded in each second; volume_to: (n,)
+    shares traded up to its end.
+    """
     n, horizon = len(s.base), len(s.schedule)
     counters = np.zeros(4, dtype=np.int64)
     bought, sold = np.zeros(len(s.ladder)), np.zeros(len(s.ladder))
-    sizes = s.book[0].copy()
-    now = np.zeros(N_RAW)
-    j = s.opening
-    hidden = price = high = low = s.ladder[j]
+    sizes, now = s.book[0].copy(), np.zeros(N_RAW)
+    at = s.opening
+    hidden = price = reference = s.ladder[at]
+    now[HIGH] = now[LOW] = now[TOP_BUY_PRICE] = now[TOP_SELL_PRICE] = price
+    now[VI_SECOND] = -1.0
+    arm_interruption(s.ladder, reference, now)
     excited = s.base[0] / (1 - BRANCHING) * BRANCHING
     flow, ask_back, bid_back = 0.0, 0, 0
-    trigger, release, halted = -horizon - 1, -1, False
-    day_buys = day_sells = day_value = 0.0
-    now[VI_SECOND] = -1.0
-    above = np.searchsorted(s.ladder, price * 1.1 - 1e-6)
-    vi_low = price * 0.9 + 1e-6
-    now[VI_PRICE], now[VI_UNIT] = s.ladder[above], s.ladder[above + 1] - s.ladder[above]
+    trigger, release = -horizon - 1, -1
     for t in range(n):
         u, z = s.uniform[t], s.normal[t]
         for k in range(len(sizes)):
             sizes[k] = BOOK_DECAY * sizes[k] + math.sqrt(1 - BOOK_DECAY * BOOK_DECAY) * s.book[t, k]
         flow = FLOW_DECAY * flow + math.sqrt(1 - FLOW_DECAY * FLOW_DECAY) * z[0]
         intensity = s.base[t] + excited
-        heat = min(5.0, max(0.3, intensity * (1 - BRANCHING) / s.base[t]))
+        heat = min(8.0, max(0.2, intensity * (1 - BRANCHING) / s.base[t]))
         drift = s.schedule[t - trigger - 1] if 1 <= t - trigger <= horizon else 0.0
-        locked_up, locked_down = j == s.upper, j == s.lower - 1
-        if t > 0 and not (locked_up or locked_down):
+        locked = at == s.upper or at == s.lower - 1
+        if t > 0 and not locked:
             hidden *= 1 + min(0.15, max(-0.15, s.sigma[t] * math.sqrt(heat) * s.innovation[t])) + drift
-        if halted and t < release:
-            volume_to[t] = day_buys + day_sells
+        if t < release:
+            volume_to[t] = now[VOLUME]
             continue
-        reopening = halted
-        halted = False
-        count = poisson(u[0], z[1], intensity * (0.3 if locked_up or locked_down else 1.0))
+        reopening = t == release
+        count = poisson(u[0], z[1], intensity * (0.3 if locked else 1.0))
         if t == 0 or reopening:
             count += 1 + int(30 * s.base[t])
-        before = j
-        if locked_up and u[8] < LOCK_BREAK:
-            j = s.upper - 1
-        elif not (locked_up or locked_down) and (hidden >= s.ladder[j + 1] or hidden <= s.ladder[j - 1] or reopening):
-            j = settle(hidden, j, s.ladder, s.lower - 1, s.upper, u[1])
-        if j != before or reopening:
-            count = max(count, 1)
-            hidden = s.ladder[j]
-        locked_up, locked_down = j == s.upper, j == s.lower - 1
-        excited = excited * EXCITE_DECAY + BRANCHING * (1 - EXCITE_DECAY) * min(count, 10 + 20 * intensity)
+        before, at = at, next_quote(s, u, hidden, at, reopening)
+        if at != before or reopening:
+            count, hidden = max(count, 1), s.ladder[at]
+        mark = min(30.0, math.exp(1.2 * z[1] - 0.72))
+        excited = excited * EXCITE_DECAY + BRANCHING * (1 - EXCITE_DECAY) * mark * min(count, 10 + 5 * intensity)
         if count > 0 and u[5] < 0.3:
             ask_back, bid_back = spread_extra(u[6], s.thin), spread_extra(u[7], s.thin)
-        ask = -1 if locked_up else min(s.upper, j + 1 + ask_back)
-        bid = -1 if locked_down else max(s.lower, j - bid_back)
+        ask = -1 if at == s.upper else min(s.upper, at + 1 + ask_back)
+        bid = -1 if at == s.lower - 1 else max(s.lower, at - bid_back)
+        value_before = now[DAY_BUY] + now[DAY_SELL]
+        buys = sells = 0.0
         if count > 0:
-            moved = min(3, max(-3, j - before))
-            p = 1 / (1 + math.exp(-(0.6 * flow + s.flow_bias + 0.7 * moved)))
-            buys, sells = side_shares(count, s.trade_value, s.ladder[j], p, z[1], z[2], u[2])
-            if locked_down or (not locked_up and moved > 0 and buys == 0):
-                buys, sells = buys + sells, 0.0
-            elif locked_up or (moved < 0 and sells == 0):
-                buys, sells = 0.0, buys + sells
-            price = s.ladder[ask] if buys > 0 and (sells == 0 or u[3] * (buys + sells) < buys) else s.ladder[bid]
-        else:
-            buys = sells = 0.0
-        buy_value = buys * s.ladder[ask] if buys > 0 else 0.0
-        sell_value = sells * s.ladder[bid] if sells > 0 else 0.0
+            buys, sells, price = execute(s, u, z, flow, count, at - before, ask, bid, at)
         if t == 0:
-            high = low = now[TOP_BUY_PRICE] = now[TOP_SELL_PRICE] = price
+            now[HIGH] = now[LOW] = price
         if buys > 0:
-            high, low = max(high, s.ladder[ask]), min(low, s.ladder[ask])
-            bought[ask] += buy_value
-            if bought[ask] > now[TOP_BUY]:
-                now[TOP_BUY], now[TOP_BUY_PRICE] = bought[ask], s.ladder[ask]
+            book_side(now, bought, ask, s.ladder[ask], buys * s.ladder[ask], DAY_BUY, TOP_BUY, TOP_BUY_PRICE)
         if sells > 0:
-            high, low = max(high, s.ladder[bid]), min(low, s.ladder[bid])
-            sold[bid] += sell_value
-            if sold[bid] > now[TOP_SELL]:
-                now[TOP_SELL], now[TOP_SELL_PRICE] = sold[bid], s.ladder[bid]
-        money_before = math.floor(day_value / 1e6)
-        day_buys += buys
-        day_sells += sells
-        day_value += buy_value + sell_value
-        value_at[t], volume_to[t] = buy_value + sell_value, day_buys + day_sells
-        now[DAY_BUY] += buy_value
-        now[DAY_SELL] += sell_value
-        if reopening or t == 0:
-            above = np.searchsorted(s.ladder, price * 1.1 - 1e-6)
-            vi_low = price * 0.9 + 1e-6
-            now[VI_PRICE], now[VI_UNIT] = s.ladder[above], s.ladder[above + 1] - s.ladder[above]
-            if reopening:
-                now[VI_SECOND] = t
-        elif (buys > 0 and s.ladder[ask] >= now[VI_PRICE]) or (sells > 0 and s.ladder[bid] <= vi_low):
-            halted, release = True, t + 1 + HALT_S + int(u[8] * HALT_EXTRA_S)
+            book_side(now, sold, bid, s.ladder[bid], sells * s.ladder[bid], DAY_SELL, TOP_SELL, TOP_SELL_PRICE)
+        now[DAY_BUY_SHARES] += buys
+        now[VOLUME] += buys + sells
+        value_at[t], volume_to[t] = now[DAY_BUY] + now[DAY_SELL] - value_before, now[VOLUME]
+        if reopening:
+            reference, now[VI_SECOND] = price, t
+            arm_interruption(s.ladder, reference, now)
+        up = buys > 0 and s.ladder[ask] >= now[VI_PRICE]
+        if not reopening and (up or (sells > 0 and s.ladder[bid] <= reference * (1 - VI_RATE) + 1e-6)):
+            release = t + 1 + HALT_S + int(u[8] * HALT_EXTRA_S)
             counters[HALTS] += 1
-        counters[LOCKED_SECONDS] += locked_up or locked_down
+        counters[LOCKED_SECONDS] += ask < 0 or bid < 0
         if not s.seen[t] or (count == 0 and u[4] >= QUIET_SHOWN):
             continue
-        now[SECOND], now[PRICE], now[HIGH], now[LOW] = t, price, high, low
-        now[RATE] = rounded((price / s.previous_close - 1) * 100, 100.0)
-        now[MONEY] = math.floor(day_value / 1e6)
-        now[VALUE] = now[MONEY] - money_before
-        now[STRENGTH] = min(500.0, rounded(day_buys / day_sells * 100, 100.0)) if day_sells > 0 else (500.0 if day_buys > 0 else 100.0)
-        now[BUYS], now[SELLS], now[BUY_VALUE], now[SELL_VALUE] = buys, sells, buy_value, sell_value
-        now[HL_RATE] = rounded((price / ((high + low) / 2) - 1) * 100, 100.0)
-        now[VOLUME] = day_buys + day_sells
-        now[LOCKED] = 1.0 if locked_up else -1.0 if locked_down else 0.0
+        finish_row(s, now, t, price, buys, sells, value_before, ask, bid)
         write_book(s, now, ask, bid, sizes)
         row = counters[ROWS]
         raw[row] = now

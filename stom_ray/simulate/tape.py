@@ -59,7 +59,7 @@ def profiles(config: SimulateConfig) -> list[Profile]:
     found = []
     for i, code in enumerate(codes):
         price, cap = np.exp(rng.uniform(np.log([1_500, 6e10]), np.log([150_000, 3e12])))
-        value = np.exp(rng.uniform(np.log(2e10), np.log(2e11)))
+        value = np.exp(rng.uniform(np.log(4e10), np.log(1.5e11)))
         kosdaq = bool(rng.random() < 0.6)
         scale = 0.02 if i in thin else 1.0
         shares = float(np.round(cap / price, -3))
@@ -113,20 +113,19 @@ def session_tape(config: SimulateConfig, code: int, day: int, market: MarketDay)
     if flags[3] < config.limit_sessions:
         gap = float(np.sign(gap) or 1.0) * rng.uniform(0.27, 0.298)
     activity, volatility, bias, rest = rng.normal(size=4)
-    draws = Tape(
+    return Tape(
         innovation=np.sqrt(config.common) * market.factor + np.sqrt(1 - config.common) * _fat(rng, config, n),
         uniform=rng.random((n, N_UNIFORMS)),
         normal=rng.normal(size=(n, N_NORMALS)),
         book=rng.normal(size=(n, N_BOOK)),
         occupied=rng.random(4096),
         seen=market.seen & (rng.random(n) >= config.missing_seconds * 0.8) & _hours(config, flags, rng),
-        activity=float(np.exp(0.4 * activity) * market.activity),
-        volatility=float(np.exp(0.45 * volatility - 0.2)),
+        activity=float(np.exp(0.6 * activity - 0.18) * market.activity),
+        volatility=float(np.exp(0.5 * volatility - 0.2)),
         flow_bias=0.2 * float(bias),
         gap=gap,
         rest=float(rest),
     )
-    return draws
 
 
 def _fat(rng: np.random.Generator, config: SimulateConfig, n: int) -> Floats:
