@@ -7,9 +7,10 @@ from typing import Literal, cast
 
 from stom_ray.conditions import ir, labels, syntax
 from stom_ray.conditions.diagnostics import ScriptError, Warnings
+from stom_ray.conditions.expressions import parse_expression
 from stom_ray.conditions.lower import Context, Lowering
 from stom_ray.conditions.names import Side, name_table
-from stom_ray.conditions.parser import parse_expression, parse_script
+from stom_ray.conditions.parser import MAX_BRANCHES, parse_script
 from stom_ray.conditions.passes import parameters_read, run_passes
 from stom_ray.conditions.text import Source, cut_at_trailer, read_source
 from stom_ray.conditions.verifier import unset_reads, verify_strategy
@@ -149,6 +150,8 @@ def split_settings(source: Source) -> list[tuple[int, str]]:
 
 def condition_chain(lines: list[str], side: Literal["buy", "sell"], context: Callable[[Source], Context]) -> tuple[ir.Stmt, ...]:
     """`if/elif line: decision = ...` over the lines, each compiled as one expression at its place in the list."""
+    if len(lines) > MAX_BRANCHES:
+        raise ScriptError.too_large(f"{side} conditions", f"{len(lines):,} lines, more than {MAX_BRANCHES}")
     arms: list[ir.If] = []
     for number, line in enumerate(lines, 1):
         read = read_source(line, f"{side} condition")

@@ -34,9 +34,21 @@ def cells(text: str) -> int:
 def character_cells(character: str) -> int:
     if character == "\t":
         return TAB_CELLS
-    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+    if not character.isprintable() and unicodedata.category(character) != "Zs":
+        return 1
+    # Vowels and finals of decomposed Hangul join the initial before them.
+    if "\u1160" <= character <= "\u11ff" or unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def printable(character: str) -> str:
+    """What a terminal can show in the character's cells: spaces for spaces and tabs, a mark for what has no shape."""
+    if character.isprintable():
+        return character
+    if character == "\t" or unicodedata.category(character) == "Zs":
+        return " " * character_cells(character)
+    return "\ufffd"
 
 
 def excerpt(line: str, start: int, end: int) -> tuple[str, str]:
@@ -50,11 +62,10 @@ def excerpt(line: str, start: int, end: int) -> tuple[str, str]:
     while last < len(line) and cells(line[start : last + 1]) < SHOWN_CELLS // 2:
         last += 1
     lead = "…" if first > 0 else ""
-    shown = lead + line[first:last] + ("…" if last < len(line) else "")
-    shown = "".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in shown)
+    shown = lead + "".join(printable(character) for character in line[first:last]) + ("…" if last < len(line) else "")
     before = len(lead) + cells(line[first:start])
     width = max(1, cells(line[start : min(end, last)]))
-    return shown.replace("\t", " " * TAB_CELLS), " " * before + "^" * width
+    return shown, " " * before + "^" * width
 
 
 def render(source: Located, at: Span, message: str, hint: str = "") -> str:
@@ -95,7 +106,7 @@ class ScriptError(ConditionError):
 
     @classmethod
     def too_large(cls, role: str, what: str) -> ScriptError:
-        hint = "a condition script is at most 64 KiB and 2,000 lines"
+        hint = "split it: a text has at most 64 KiB and 2,000 lines, a choice at most 200 branches"
         return cls(f"{role}, line 1, column 1: {what}\n    hint: {hint}", role=role, line=1, column=1, summary=what, hint=hint)
 
     @classmethod

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from stom_ray.conditions.diagnostics import ScriptError, Warnings
 from stom_ray.conditions.ir import Span
 
 MAX_BYTES = 64 * 1024
 MAX_LINES = 2_000
+LONGEST_PIECE = 200
 BYTE_ORDER_MARK = "\ufeff"
 FORBIDDEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
@@ -50,13 +52,29 @@ class Source:
 
 
 def raw_column(raw: str, column: int) -> int:
-    """The column of `raw` whose normalised prefix reaches `column` characters."""
-    length = 0
-    for position, _ in enumerate(raw):
-        if length >= column:
-            return position
-        length = len(unicodedata.normalize("NFKC", raw[: position + 1]))
-    return len(raw) + max(0, column - length)
+    """The column of `raw` behind a column of its normalised form."""
+    columns = raw_columns(raw)
+    return columns[column] if column < len(columns) else len(raw) + column - len(columns)
+
+
+@lru_cache(maxsize=256)
+def raw_columns(raw: str) -> tuple[int, ...]:
+    """For each character of the normalised line the raw column it comes from.
+
+    No normalisation reaches across the left side of an ASCII character, so the line is mapped piece by piece; a piece too long
+    to be a word is mapped to its start.
+    """
+    columns: list[int] = []
+    for piece in re.finditer(r"[\x00-\x7f]?[^\x00-\x7f]*", raw):
+        text, start = piece.group(), piece.start()
+        whole = len(unicodedata.normalize("NFKC", text))
+        position = 0
+        for length in range(1, len(text) + 1 if len(text) <= LONGEST_PIECE else 1):
+            reached = min(whole, len(unicodedata.normalize("NFKC", text[:length])))
+            columns.extend([start + length - 1] * (reached - position))
+            position = max(position, reached)
+        columns.extend([start] * (whole - position))
+    return tuple(columns)
 
 
 def read_source(text: str | bytes, role: str) -> Source:
