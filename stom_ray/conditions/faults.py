@@ -43,8 +43,8 @@ FAULTS: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass
-class Fault(Exception):
+@dataclass(eq=False)
+class FaultError(Exception):
     """Raised inside an evaluation; the caller knows instrument and time. kind: a key of FAULTS."""
 
     kind: str

@@ -1,0 +1,54 @@
+"""Running a strategy: which backend, why, and the run itself."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stom_ray.conditions.ir import Strategy
+from stom_ray.engine.bind import check_run
+from stom_ray.engine.reference import run_reference
+from stom_ray.engine.types import EngineConfig, ParamMatrix, RunResult
+from stom_ray.errors import ConfigError
+from stom_ray.store.panel import Selection
+
+Backend = Literal["cpu", "reference"]
+BACKENDS = ("auto", "cpu", "reference")
+
+
+def choose_backend(backend: str, strategy: Strategy) -> tuple[Backend, str]:
+    """The backend that will run, and the reason in words. Raises ConfigError for a name that is none."""
+    if backend == "auto":
+        return "cpu", "chosen by auto: compiles every script, equal to the reference"
+    if backend == "cpu":
+        return "cpu", "asked for"
+    if backend == "reference":
+        return "reference", "asked for; it interprets the script row by row"
+    raise ConfigError(f"backend {backend!r}: expected one of {', '.join(BACKENDS)}")
+
+
+def run(
+    strategy: Strategy,
+    selection: Selection,
+    params: ParamMatrix,
+    config: EngineConfig,
+    *,
+    backend: str = "auto",
+    threads: int = 1,
+) -> RunResult:
+    """Trades, faults and counts of every parameter row over the selection; the same bits whatever the backend and threads.
+
+    Raises ConfigError, ConditionError (`engine.bind.check_run`), SchemaError for a column that the data lacks.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads is {threads}: expected at least 1")
+    chosen, _ = choose_backend(backend, strategy)
+    if chosen == "reference":
+        return run_reference(strategy, selection, params, config)
+    from stom_ray.engine.kernel import run_kernel
+
+    return run_kernel(strategy, selection, params, config, threads=threads)
+
+
+def run_warnings(strategy: Strategy, selection: Selection, params: ParamMatrix, config: EngineConfig) -> tuple[str, ...]:
+    """What a user should know of this run besides the strategy's own warnings. Raises as `run`."""
+    return check_run(strategy, selection, params, config)
