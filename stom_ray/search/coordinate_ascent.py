@@ -16,7 +16,7 @@ MAX_PASSES = 100
 
 @dataclass(frozen=True)
 class Probe:
-    """One evaluation of a pass: `self.vars[variable]` at its value number `place`, the others at their best. score: NaN = failed."""
+    """One evaluation of a pass: `self.vars[variable]` at its value number `place`, the others at their best. NaN: it failed."""
 
     variable: int
     place: int
@@ -35,8 +35,8 @@ class Round:
 class CoordinateAscent:
     """A batch is a pass: every value of every variable that has more than one, the others at their best.
 
-    passes: STOM's `ccount`, the most passes; 0 = until nothing moves, at most 100. A pass is asked whole, whatever n is. `rounds` is
-    the trajectory. A failed row never becomes the best.
+    passes: STOM's `ccount`, the most passes; 0 = until nothing moves, at most 100. A pass is asked whole, whatever n is. `rounds`
+    is the trajectory. A failed row never becomes the best.
     """
 
     source = "coordinate"

@@ -26,8 +26,8 @@ MAX_BARREN_BATCHES = 20
 class IslandPlan:
     """What makes an island's stream; it can be sent to another process.
 
-    number: 0 … islands-1. evaluations: distinct rows it may ask for; patience: batches without a better objective after which it ends
-    (None: never). options: of the sampler (tpe: startup, history; coordinate: passes).
+    number: 0 … islands-1. evaluations: distinct rows it may ask for; patience: batches without a better objective after which
+    it ends (None: never). options: of the sampler (tpe: startup, history; coordinate: passes).
     """
 
     space: Space
@@ -66,7 +66,7 @@ class Asked:
 
 
 class Island:
-    """Ask, evaluate (whoever does it), tell, until `ended` gives a reason. Told from the ledger it stands where it stood before."""
+    """Ask, evaluate (whoever does it), tell, until `ended` gives a reason; told from the ledger, it stands where it stood."""
 
     def __init__(self, plan: IslandPlan) -> None:
         self.plan = plan
@@ -80,7 +80,7 @@ class Island:
         self._barren = 0
 
     def inform(self, params: ParamMatrix, objective: Floats) -> None:
-        """Rows from elsewhere: the present values, another island's best. They cost no evaluation here; known ones are passed over."""
+        """Rows from elsewhere: the present values, another island's best. They cost no evaluation; known ones are passed over."""
         keys = parameter_keys(params)
         new = np.array([key not in self._known for key in keys], dtype=np.bool_)
         self._known.update(zip(keys, objective.tolist(), strict=True))

@@ -27,7 +27,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none. failed: (n,); reasons by row."""
+    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none. reasons: by failed row."""
 
     figures: Floats
     objective: Floats
@@ -46,7 +46,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Batch:
-    """One record. keys: of all rows asked for. scored: rows of `params` whose scores are in this record, in the order of `scores`.
+    """One record. keys: of all rows asked for. scored: the rows of `params` that `scores` belong to, in this order.
 
     island -1 is the user's present values; source: the sampler that asked, "present" for those. wall_s: evaluation time.
     """
@@ -159,8 +159,15 @@ class Ledger:
         return np.array([self.batches[batch].scores.objective[row] for batch, row in places], dtype=np.float64)
 
     def append(
-        self, island: int, number: int, source: str, params: ParamMatrix, keys: list[bytes],
-        rows: NDArray[np.int64], scores: Scores, wall_s: float,
+        self,
+        island: int,
+        number: int,
+        source: str,
+        params: ParamMatrix,
+        keys: list[bytes],
+        rows: NDArray[np.int64],
+        scores: Scores,
+        wall_s: float,
     ) -> Batch | None:
         """Record a batch; on return it is on disk.
 
@@ -221,20 +228,21 @@ class Ledger:
                 raise
             remedy = f"free {len(record):,} bytes and resume" if error.errno == errno.ENOSPC else "mend that and resume"
             raise LedgerError(
-                f"{self.path}: a batch could not be written at offset {before:,} ({error.strerror}): everything before it is safe, {remedy}"
+                f"{self.path}: a batch could not be written at offset {before:,} ({error.strerror}): "
+                f"everything before it is safe, {remedy}"
             ) from error
 
 
 def _pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     scores = batch.scores
-    meta = {
+    meta: dict[str, Any] = {
         "island": batch.island,
         "batch": batch.number,
         "source": batch.source,
         "wall_s": batch.wall_s,
         "reasons": {str(row): text for row, text in scores.reasons.items()},
     }
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "values": batch.params.values,
         "is_float": batch.params.is_float.astype(np.uint8),
         "keys": np.frombuffer(b"".join(batch.keys), dtype=np.uint8).reshape(-1, KEY_BYTES),
@@ -267,15 +275,21 @@ def _read(path: Path) -> bytes:
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[Batch], int]:
     """Header, batches and the length of the intact part."""
     if data[: len(form.MAGIC)] != form.MAGIC:
-        raise LedgerError(f"{path}: offset 0: not a ledger, or its first bytes are damaged: restore a copy, or move it away and start anew")
+        raise LedgerError(
+            f"{path}: offset 0: not a ledger, or its first bytes are damaged: "
+            "restore a copy, or move it away and start anew"
+        )
     found = form.scan(data)
     if found.intact_after is not None:
         raise LedgerError(
-            f"{path}: damaged at offset {found.bad_at:,}, while the record at offset {found.intact_after:,} behind it is intact: this is "
-            "no interrupted write. Restore a copy of the file, or move it away and start the study anew"
+            f"{path}: damaged at offset {found.bad_at:,}, while the record at offset {found.intact_after:,} behind it is intact: "
+            "this is no interrupted write. Restore a copy of the file, or move it away and start the study anew"
         )
     if not found.intact:
-        raise LedgerError(f"{path}: offset {len(form.MAGIC)}: the header is cut off or damaged, nothing can be read: move it away and start anew")
+        raise LedgerError(
+            f"{path}: offset {len(form.MAGIC)}: the header is cut off or damaged, nothing can be read: "
+            "restore a copy, or move it away and start anew"
+        )
     view = memoryview(data)
     payloads = [view[frame.start + form.HEAD_BYTES : frame.end - form.DIGEST_BYTES] for frame in found.intact]
     header, _ = form.decode_payload(payloads[0])
@@ -306,8 +320,10 @@ def _write_new(path: Path, content: bytes) -> None:
         raise LedgerError(f"{path}: a ledger cannot be created there ({error.strerror})") from error
 
 
-
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
     """Which settings differ, in words."""
     changed = [name for name in sorted({*theirs, *ours}) if theirs.get(name) != ours.get(name)]
-    return "; ".join(f"{name} was {theirs.get(name)!r:.100}, is {ours.get(name)!r:.100}" for name in changed) or "the settings differ"
+    return (
+        "; ".join(f"{name} was {theirs.get(name)!r:.100}, is {ours.get(name)!r:.100}" for name in changed)
+        or "the settings differ"
+    )

@@ -30,7 +30,9 @@ Buffer = bytes | memoryview
 
 def encode_record(number: int, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """One record, ready to be appended."""
-    little = {name: np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False) for name, array in arrays.items()}
+    little = {
+        name: np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False) for name, array in arrays.items()
+    }
     listed = [[name, array.dtype.str, list(array.shape)] for name, array in little.items()]
     text = json.dumps({**meta, "arrays": listed}, ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
     payload = b"".join([CRC.pack(len(text)), text, *(array.tobytes() for array in little.values())])
@@ -40,7 +42,7 @@ def encode_record(number: int, meta: Mapping[str, Any], arrays: Mapping[str, NDA
 
 
 def decode_payload(payload: Buffer) -> Payload:
-    """JSON part and arrays (read-only copies) of a payload whose digest held. ValueError, KeyError: written by another version."""
+    """JSON part and arrays (copies) of a payload whose digest held. ValueError, KeyError: written by another version."""
     (length,) = CRC.unpack_from(payload, 0)
     meta: dict[str, Any] = json.loads(bytes(payload[CRC.size : CRC.size + length]))
     at = CRC.size + length
@@ -89,7 +91,8 @@ def read_frame(data: memoryview, at: int) -> Frame | None:
 def scan(data: bytes) -> Scan:
     """Walk the records. A record out of sequence counts as damage where it begins."""
     view = memoryview(data)
-    at, frames = len(MAGIC), []
+    at = len(MAGIC)
+    frames: list[Frame] = []
     while at < len(data):
         frame = read_frame(view, at)
         if frame is None or frame.number != len(frames):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 class Progress:
     """After a batch. evaluations: distinct rows scored, earlier runs of the study included; planned: at most so many.
 
-    best: objective, None before the first. best_row: its values. candidate_ticks_per_s: rows scored by this run × ticks over its wall
-    time. kernel, sampler, rest: shares of that time, summing to 1. left_s: None until there is something to reckon from.
+    best: objective, None before the first. best_row: its values. candidate_ticks_per_s: rows scored by this run × ticks over its
+    wall time. kernel, sampler, rest: shares of that time, summing to 1. left_s: None until there is something to reckon from.
     """
 
     evaluations: int
@@ -30,8 +30,9 @@ class Progress:
     def render(self) -> str:
         best = "-" if self.best is None else f"{self.best:,.10g}"
         left = "?" if self.left_s is None else f"{self.left_s:,.0f} s"
+        speed = f"{self.candidate_ticks_per_s / 1e6:,.1f}M candidate-ticks/s"
         return (
-            f"{self.evaluations:,}/{self.planned:,} evaluations, best {best}, {self.candidate_ticks_per_s / 1e6:,.1f}M candidate-ticks/s, "
+            f"{self.evaluations:,}/{self.planned:,} evaluations, best {best}, {speed}, "
             f"time: kernel {self.kernel:.0%}, sampler {self.sampler:.0%}, rest {self.rest:.0%}; left {left}"
         )
 

@@ -18,8 +18,8 @@ from stom_ray.engine.types import Floats, ParamMatrix
 class Sampler(Protocol):
     """Proposes rows for one island.
 
-    `source` names it in the ledger. `ask(batch, n, seen)` gives at most n rows (a sampler whose batches have a size of their own says
-    so), and an empty matrix when it has nothing left; rows it asks for again are not evaluated again. `seen`: the keys this
+    `source` names it in the ledger. `ask(batch, n, seen)` gives at most n rows (a sampler whose batches have a size of their own
+    says so), and an empty matrix when it has nothing left; rows it asks for again are not evaluated again. `seen`: the keys this
     island was told. `tell` comes once per batch, in order, with every row of it, also when no `ask` came before it (the batch
     was in the ledger); objective (n,): higher is better, NaN = the row failed. `inform` brings rows that the island did not ask
     for (the present values, another island's best), which need not be on its lists.

@@ -76,7 +76,9 @@ class Space:
             raise RangeError(f"self.vars has indices {indices}: expected 0 to {len(indices) - 1} without a gap")
         unknown = sorted(set(free or {}) - set(indices))
         if unknown:
-            raise RangeError(f"free ranges for self.vars{unknown}: the ranges have only self.vars[0] to self.vars[{len(indices) - 1}]")
+            raise RangeError(
+                f"free ranges for self.vars{unknown}: the ranges have only self.vars[0] to self.vars[{len(indices) - 1}]"
+            )
         variables: list[Variable] = []
         for item in ranges.variables:
             bounds = (free or {}).get(item.index)
@@ -85,7 +87,7 @@ class Space:
 
     @classmethod
     def from_intervals(cls, intervals: Mapping[int, Sequence[Number]], present: Sequence[Number] | None = None) -> Space:
-        """{index: (low, high) or (low, high, step)}; without `present` values the middle (or first) of each stands in for them."""
+        """{index: (low, high) or (low, high, step)}; without `present` the middle (or first value) of each stands in for it."""
         if sorted(intervals) != list(range(len(intervals))):
             raise RangeError(f"indices {sorted(intervals)}: expected 0 to {len(intervals) - 1} without a gap")
         if present is not None and len(present) != len(intervals):
@@ -117,7 +119,7 @@ class Space:
         return self.decode(drawn)
 
     def grid(self, start: int, n: int) -> ParamMatrix:
-        """Rows start … start+n-1 of the full grid (fewer at its end), the last variable changing fastest. RangeError with intervals."""
+        """Rows start … start+n-1 of the grid (fewer at its end), the last variable changing fastest. Intervals: RangeError."""
         size = self.size
         if size is None:
             raise RangeError("an interval has no grid: give it a step, or use the random or tpe sampler")
@@ -190,7 +192,9 @@ def parameter_keys(params: ParamMatrix) -> list[bytes]:
         row = int(np.argwhere(~np.isfinite(params.values))[0, 0])
         raise RangeError(f"parameter row {row} has a value that is no finite number: {params.values[row].tolist()}")
     values = np.ascontiguousarray(params.values + 0.0, dtype="<f8")
-    packed = np.concatenate([values.view(np.uint8).reshape(len(values), 8 * values.shape[1]), params.is_float.astype(np.uint8)], axis=1)
+    packed = np.concatenate(
+        [values.view(np.uint8).reshape(len(values), 8 * values.shape[1]), params.is_float.astype(np.uint8)], axis=1
+    )
     data, width = packed.tobytes(), packed.shape[1]
     return [hashlib.blake2b(data[i * width : (i + 1) * width], digest_size=KEY_BYTES).digest() for i in range(len(values))]
 

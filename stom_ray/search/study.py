@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import time
@@ -43,8 +44,8 @@ class Goal(Protocol):
 class TimedEvaluator(Protocol):
     """An `Evaluator` (search/base.py) that says what its time went into.
 
-    ticks: rows of the selection, each seen once per candidate. kernel_s: wall seconds spent in kernels since it was made (of several
-    workers: their mean).
+    ticks: rows of the selection, each seen once per candidate. kernel_s: wall seconds spent in kernels since it was made (of
+    several workers: their mean).
     """
 
     @property
@@ -63,8 +64,8 @@ class StudyConfig:
     subject: what the evaluator scores (data hash, strategy hash, engine settings), as JSON data. migrate_every: after so many
     batches every island learns the best row of all (0: never). These, space, sampler, seed, islands and batch size are the
     identity. The stops are not: the same study may be resumed with a larger budget. evaluations: distinct rows over all islands,
-    the present values not counted. patience: batches without a better objective after which an island ends. time_limit_s cuts at a
-    batch border, where depends on the machine.
+    the present values not counted. patience: batches without a better objective after which an island ends. time_limit_s cuts
+    at a batch border; at which one depends on the machine.
     """
 
     space: Space
@@ -131,8 +132,9 @@ class StudyConfig:
 class StudyResult:
     """table: every row ever scored by the study. ended: why each island stopped; None = it did not.
 
-    stopped_by: "done", "time" or "interrupted" (Ctrl-C; what was scored is kept). scored_now: rows this run scored, the others came from
-    the ledger. cut_bytes: length of a torn record that opening the ledger dropped (0: none). kernel, sampler: shares of wall_s.
+    stopped_by: "done", "time" or "interrupted" (Ctrl-C; what was scored is kept). scored_now: rows this run scored, the others
+    came from the ledger. cut_bytes: length of a torn record that opening the ledger dropped (0: none). kernel, sampler: shares of
+    wall_s.
     """
 
     study_id: str
@@ -165,10 +167,9 @@ class Study:
         with open_ledger(self._path, self.config, resume=resume) as ledger:
             run = _Run(self.config, self._evaluator, ledger, progress)
             stopped_by = "interrupted"
-            try:
+            # After Ctrl-C the ledger holds every finished batch, and the result says so.
+            with contextlib.suppress(KeyboardInterrupt):
                 stopped_by = run.to_the_end()
-            except KeyboardInterrupt:
-                pass  # The ledger holds every finished batch; the result says that the study was interrupted.
             return run.result(stopped_by)
 
 
@@ -286,4 +287,5 @@ def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Sc
     for row in np.flatnonzero(~table.failed & ~np.isfinite(objective)):
         reasons[int(row)] = f"the objective is {objective[row]}: no finite number to compare"
     failed = ~np.isfinite(objective)
-    return Scores(table.figures, np.where(failed, np.nan, objective), np.where(failed, np.nan, goal.sharpe(table)), failed, reasons)
+    sharpe = np.where(failed, np.nan, goal.sharpe(table))
+    return Scores(table.figures, np.where(failed, np.nan, objective), sharpe, failed, reasons)

@@ -57,7 +57,9 @@ class TrialTable:
         figures = {name: self.figures[:, i] for i, name in enumerate(FIGURES)}
         reasons = [self.reasons.get(row, "") for row in range(len(self))]
         ends = {"objective": self.objective, "sharpe": self.sharpe, "failed": self.failed, "reason": reasons}
-        return pd.DataFrame({"trial": np.arange(len(self)), "island": self.island, "source": self.source, **values, **figures, **ends})
+        return pd.DataFrame(
+            {"trial": np.arange(len(self)), "island": self.island, "source": self.source, **values, **figures, **ends}
+        )
 
 
 def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:

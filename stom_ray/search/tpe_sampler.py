@@ -22,9 +22,9 @@ BEST_ROWS = 64
 class TpeSampler:
     """Random until `startup` rows were told, then Optuna's multivariate TPE with constant liar, lists as ordered integers.
 
-    Every batch asks an Optuna study made afresh from what was told, with a sampler seeded for this batch: the study is a cache and
-    never has to survive. An ask costs time in proportion to the trials in the study, so it sees at most `history` of them: the
-    `BEST_ROWS` best and the rest evenly spaced over time. A row asked for before is replaced by a random new one.
+    Every batch asks an Optuna study made afresh from what was told, with a sampler seeded for this batch: the study is a cache
+    and never has to survive. An ask costs time in proportion to the trials in the study, so it sees at most `history` of them:
+    the `BEST_ROWS` best and the rest evenly spaced over time. A row asked for before is replaced by a random new one.
     """
 
     source = "tpe"

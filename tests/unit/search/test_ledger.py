@@ -190,7 +190,7 @@ def test_a_disk_that_is_full_costs_the_batch_and_nothing_else(path, monkeypatch)
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "write", lambda d, data: full_after_ten_bytes(d, data) if len(data) % 2 else real(d, data[:-10]))
-        with pytest.raises(LedgerError, match="free .* bytes and resume"):
+        with pytest.raises(LedgerError, match=r"free .* bytes and resume"):
             put(ledger, 1, [[2]])
         monkeypatch.undo()
         put(ledger, 1, [[2]])

@@ -90,7 +90,9 @@ def test_two_islands_draw_different_rows():
 
 def test_tpe_finds_better_rows_than_random_ones():
     space = Space(tuple(Choice(tuple(range(20)), 4) for _ in range(5)))
-    found = {name: max(scores.max() for _, scores in drive(plan(space, name).make_sampler(), 8, n=40)) for name in ("random", "tpe")}
+    found = {
+        name: max(scores.max() for _, scores in drive(plan(space, name).make_sampler(), 8, n=40)) for name in ("random", "tpe")
+    }
     assert found["tpe"] > found["random"]
 
 

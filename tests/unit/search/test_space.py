@@ -82,7 +82,12 @@ def test_free_ranges_with_a_step_become_lists_and_without_one_intervals():
 
 @pytest.mark.parametrize(
     ("intervals", "says"),
-    [({0: (1, 2), 2: (1, 2)}, "without a gap"), ({0: (1,)}, "no range"), ({0: (1, 2, -1)}, "step > 0"), ({0: (3.0, 3.0)}, "low < high")],
+    [
+        ({0: (1, 2), 2: (1, 2)}, "without a gap"),
+        ({0: (1,)}, "no range"),
+        ({0: (1, 2, -1)}, "step > 0"),
+        ({0: (3.0, 3.0)}, "low < high"),
+    ],
 )
 def test_bad_free_ranges_are_refused_with_the_reason(intervals, says):
     with pytest.raises(RangeError, match=says):

@@ -1,3 +1,4 @@
+import itertools
 import runpy
 import signal
 import subprocess
@@ -77,7 +78,7 @@ SETTINGS = [
 ]
 
 
-class Crash(Exception):
+class CrashError(Exception):
     pass
 
 
@@ -90,14 +91,14 @@ def test_a_study_broken_off_after_any_batch_and_resumed_gives_the_same_table(tmp
     def crash_every_other_batch(progress, state={"calls": 0}):  # noqa: B006
         state["calls"] += 1
         if state["calls"] % 2 == 0:
-            raise Crash
+            raise CrashError
 
     path = tmp_path / "broken.bin"
     for _ in range(100):
         try:
             broken = Study(config, evaluator, path).run(resume=True, progress=crash_every_other_batch)
             break
-        except Crash:
+        except CrashError:
             continue
     same_table(whole.table, broken.table)
     assert len(evaluator.rows_seen) == len(set(evaluator.rows_seen)), "a finished evaluation was repeated"
@@ -156,7 +157,7 @@ def test_progress_counts_up_and_its_shares_are_of_the_whole_time(path, evaluator
     assert seen[-1].planned == 101
     assert seen[-1].left_s == 0.0
     assert seen[-1].kernel + seen[-1].sampler + seen[-1].rest == pytest.approx(1.0)
-    assert all(later.best >= earlier.best for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later.best >= earlier.best for earlier, later in itertools.pairwise(seen))
     assert "101/101 evaluations" in seen[-1].render()
 
 
@@ -189,7 +190,8 @@ import runpy, sys
 from stom_ray.search.study import Study
 made = runpy.run_path(sys.argv[1])
 config = made["study_config"](sampler="tpe", islands=2, evaluations=200, batch_size=10, options={"startup": 30})
-Study(config, made["AnalyticEvaluator"](pause_s=0.01), sys.argv[2]).run(resume=True, progress=lambda p: print(p.evaluations, flush=True))
+evaluator = made["AnalyticEvaluator"](pause_s=0.01)
+Study(config, evaluator, sys.argv[2]).run(resume=True, progress=lambda p: print(p.evaluations, flush=True))
 """
 
 
