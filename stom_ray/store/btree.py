@@ -159,13 +159,20 @@ def read_varint(data: Bytes, at: int, end: int) -> tuple[Any, int]:
     return value, -1
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def read_big_endian(data: Bytes, at: int, width: int) -> Any:
-    """A signed big-endian integer of 1 to 8 bytes."""
-    value = np.int64(data[at])
-    if value >= 128:
-        value -= 256
-    for k in range(1, width):
+    """A signed big-endian integer of 1, 2, 3, 4, 6 or 8 bytes."""
+    value = np.int64(np.int8(data[at]))
+    if width == 1:
+        return value
+    value = (value << 8) | np.int64(data[at + 1])
+    if width == 2:
+        return value
+    value = (value << 8) | np.int64(data[at + 2])
+    if width == 3:
+        return value
+    value = (value << 8) | np.int64(data[at + 3])
+    for k in range(4, width):
         value = (value << 8) | np.int64(data[at + k])
     return value
 

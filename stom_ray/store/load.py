@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.errors import SchemaError, SelectionError, StoreError
+from stom_ray.errors import SelectionError, StoreError
+from stom_ray.store.catalog import Catalog, LoadReport, Source, merged, open_catalog
 from stom_ray.store.panel import Panel
-from stom_ray.store.parts import Session, assemble, table_sessions
-from stom_ray.store.quality import TableQuality, clean
-from stom_ray.store.rankings import RankingDay, read_instruments, read_rankings
+from stom_ray.store.parts import Session, assemble
 from stom_ray.store.select import check_windows, missing_codes, select
-from stom_ray.store.snapshot import Snapshot, read_snapshot
-from stom_ray.store.table import instrument_tables, read_table
 
-__all__ = ["LoadReport", "data_hash", "load_panel", "select"]
+__all__ = ["LoadReport", "data_hash", "iter_blocks", "load_panel", "select"]
 
 Ints = NDArray[np.int64]
 Window = tuple[int, int]
@@ -29,28 +24,6 @@ Window = tuple[int, int]
 RANKING_STARTS = 90_030  # `moneytop` is read from here when the loaded hours start earlier
 EVERY_DAY: Window = (0, 99_999_999)
 ALL_DAY: Window = (0, 235_959)
-
-
-@dataclass
-class LoadReport:
-    """What loading found: counts per table, tables that could not be read (name -> why), and what the user should know."""
-
-    tables: list[TableQuality] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        return {"tables": [table.to_json() for table in self.tables], "failed": self.failed, "warnings": self.warnings}
-
-
-@dataclass(frozen=True)
-class Source:
-    """Everything a file or store offers to a load: sessions (one a code and day), rankings by day, names by code."""
-
-    sessions: Sequence[Session]
-    rankings: Mapping[int, RankingDay]
-    names: Mapping[str, str]
-    known_codes: frozenset[str]
 
 
 def load_panel(
@@ -71,19 +44,88 @@ def load_panel(
 
     Raises StoreError, SchemaError (files, tables), SelectionError (nothing selected, unknown codes).
     """
-    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
-    if not files:
-        raise StoreError("no database given: pass at least one path")
+    files = _files(paths)
     check_windows(days, time)
-    wanted = None if codes is None else sorted(set(codes))
     findings = report if report is not None else LoadReport()
-    source = _merged([_source(file, wanted, days or EVERY_DAY, findings, strict=report is None) for file in files])
-    if wanted is not None:
-        _check_codes(wanted, source, findings)
-    panel = panel_of(source, wanted, days or EVERY_DAY, time or ALL_DAY, findings)
+    catalogs = [open_catalog(file) for file in files]
+    wanted = _known(catalogs, codes)
+    read = [catalog.read(wanted, findings, strict=report is None) for catalog in catalogs]
+    panel = panel_of(merged(read), wanted, days or EVERY_DAY, time or ALL_DAY, findings)
     for name in columns or ():
         panel.column(name)
     return panel
+
+
+def iter_blocks(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    max_rows: int,
+    codes: Iterable[str] | None = None,
+    days: Window | None = None,
+    time: Window | None = None,
+    report: LoadReport | None = None,
+) -> Iterator[Panel]:
+    """`load_panel` in pieces for data larger than memory: panels of whole instruments, in code order.
+
+    max_rows: rows a panel holds at most, by the tables' sizes; an instrument with more is a panel of its own. Instruments
+    without rows in the selection are passed over. Raises as `load_panel` does; SelectionError when no instrument has any.
+    """
+    if max_rows < 1:
+        raise SelectionError(f"max_rows is {max_rows}: expected at least 1")
+    files = _files(paths)
+    check_windows(days, time)
+    catalogs = [open_catalog(file) for file in files]
+    wanted = _known(catalogs, codes)
+    findings = report if report is not None else LoadReport()
+    refusal: SelectionError | None = None
+    some = False
+    for group in _groups(catalogs, wanted, max_rows):
+        read = [catalog.read(group, findings, strict=report is None) for catalog in catalogs]
+        try:
+            panel = panel_of(merged(read), group, days or EVERY_DAY, time or ALL_DAY, findings)
+        except SelectionError as error:
+            refusal = error
+            continue
+        some = True
+        yield panel
+    if not some and refusal is not None:
+        raise refusal
+
+
+def _groups(catalogs: Sequence[Catalog], wanted: Sequence[str] | None, max_rows: int) -> Iterator[list[str]]:
+    """Codes put together until the next would be too much."""
+    group: list[str] = []
+    held = 0
+    for code in wanted if wanted is not None else sorted({code for catalog in catalogs for code in catalog.codes}):
+        rows = sum(catalog.rows(code) for catalog in catalogs)
+        if group and held + rows > max_rows:
+            yield group
+            group, held = [], 0
+        group.append(code)
+        held += rows
+    if group:
+        yield group
+
+
+def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    if not files:
+        raise StoreError("no database given: pass at least one path")
+    return files
+
+
+def _known(catalogs: Sequence[Catalog], codes: Iterable[str] | None) -> list[str] | None:
+    """The codes asked for, sorted; SelectionError when one of them is nowhere."""
+    if codes is None:
+        return None
+    wanted = sorted(set(codes))
+    have = {code for catalog in catalogs for code in catalog.codes}
+    unknown = [code for code in wanted if code not in have]
+    if not wanted:
+        raise SelectionError("no instruments asked for: leave codes out to take all")
+    if unknown:
+        raise missing_codes(unknown, sorted(have))
+    return wanted
 
 
 def data_hash(panel: Panel) -> str:
@@ -100,7 +142,8 @@ def data_hash(panel: Panel) -> str:
 
 def panel_of(source: Source, wanted: Sequence[str] | None, days: Window, time: Window, findings: LoadReport) -> Panel:
     """Applies the loading rule to a source. Raises SelectionError when nothing is left."""
-    sessions = [one for one in source.sessions if days[0] <= one.day <= days[1] and (wanted is None or one.code in set(wanted))]
+    chosen = frozenset(source.codes if wanted is None else wanted)
+    sessions = [one for one in source.sessions if days[0] <= one.day <= days[1] and one.code in chosen]
     if not sessions:
         raise _nothing(source, wanted, days)
     tick = all(one.segment.layout.startswith("tick") for one in sessions)
@@ -126,7 +169,7 @@ def panel_of(source: Source, wanted: Sequence[str] | None, days: Window, time: W
     if not kept:
         raise _nothing_in_hours(sessions, days, time)
     if unranked:
-        findings.warnings.append(
+        findings.warn(
             f"no moneytop for {len(unranked)} of the days ({min(unranked)} to {max(unranked)}): all rows of those days are used, "
             "and the seconds that have rows stand in for the ranking's"
         )
@@ -134,57 +177,10 @@ def panel_of(source: Source, wanted: Sequence[str] | None, days: Window, time: W
     return assemble(kept, clock, source.names)
 
 
-def _source(file: Path, wanted: Sequence[str] | None, days: Window, findings: LoadReport, *, strict: bool) -> Source:
-    return read_snapshot(file, lambda snapshot: _read(snapshot, wanted, findings, strict))
-
-
-def _read(snapshot: Snapshot, wanted: Sequence[str] | None, findings: LoadReport, strict: bool) -> Source:
-    """Tables of one database. Findings are only added when the whole file has been read: reading may be repeated."""
-    names = instrument_tables(snapshot)
-    if not names:
-        found = ", ".join(sorted(snapshot.tables())) or "none"
-        raise SchemaError(f"{snapshot.path}: no instrument tables (named by a 6-character code) among its tables: {found}")
-    rankings = read_rankings(snapshot)
-    sessions: list[Session] = []
-    local = LoadReport()
-    for name in names:
-        if wanted is not None and name not in wanted:
-            continue
-        try:
-            table, quality = clean(read_table(snapshot, name))
-        except (StoreError, SchemaError) as error:
-            if strict:
-                raise
-            local.failed[name] = str(error)
-            local.warnings.append(f"left out: {error}")
-            continue
-        local.tables.append(quality)
-        sessions.extend(table_sessions(table, f"{snapshot.path}, table {name}", rankings is not None))
-    instruments = {code: one.name for code, one in read_instruments(snapshot).items()}
-    findings.tables.extend(local.tables)
-    findings.failed.update(local.failed)
-    findings.warnings.extend(local.warnings)
-    return Source(sessions, rankings or {}, instruments, frozenset(names))
-
-
-def _merged(sources: Sequence[Source]) -> Source:
-    """A session or ranking day in several files is the last file's."""
-    sessions = {(one.code, one.day): one for source in sources for one in source.sessions}
-    rankings = {day: one for source in sources for day, one in source.rankings.items()}
-    names = {code: name for source in sources for code, name in source.names.items()}
-    return Source(list(sessions.values()), rankings, names, frozenset().union(*(source.known_codes for source in sources)))
-
-
-def _check_codes(wanted: Sequence[str], source: Source, findings: LoadReport) -> None:
-    unknown = [code for code in wanted if code not in source.known_codes]
-    if unknown:
-        raise missing_codes(unknown, sorted(source.known_codes))
-
-
 def _nothing(source: Source, wanted: Sequence[str] | None, days: Window) -> SelectionError:
     have = sorted({one.day for one in source.sessions})
     if not have:
-        return SelectionError(f"the tables {', '.join(wanted or sorted(source.known_codes)[:5])} have no usable rows")
+        return SelectionError(f"the tables {', '.join(wanted or source.codes[:5])} have no usable rows")
     near = difflib.get_close_matches(str(days[0]), [str(day) for day in have], n=1)
     hint = f"; did you mean {near[0]}?" if near and days[0] == days[1] else ""
     return SelectionError(f"no rows on {_span(days)}: there are {len(have)} days from {have[0]} to {have[-1]}{hint}")

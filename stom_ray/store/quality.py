@@ -80,6 +80,12 @@ class TableQuality:
         }
 
 
+def quality_from_json(found: dict[str, Any]) -> TableQuality:
+    """The inverse of `TableQuality.to_json`."""
+    rows = tuple(QuarantinedRow(*row) for row in found["quarantined"])
+    return TableQuality(found["table"], found["layout"], found["rows"], found["kept"], dict(found["counts"]), rows)
+
+
 def clean(raw: RawTable) -> tuple[RawTable, TableQuality]:
     """The table by the policy above, and what was found. A clean table comes back as the same arrays."""
     found = _row_faults(raw)

@@ -1,0 +1,116 @@
+"""Databases into a store: plan, read each table, commit each table, report.
+
+Every table is committed on its own by replacing its manifest, so an ingest that is killed has finished tables and untouched
+ones, never half of one; running it again reads only what is missing or has changed. A damaged table is named in the report and
+takes no other down.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+
+from stom_ray.errors import ConfigError, SchemaError, StoreError
+from stom_ray.store.commit import commit_rankings, commit_table
+from stom_ray.store.manifest import RANKINGS, locked_store, open_store
+from stom_ray.store.parts import Session, table_sessions
+from stom_ray.store.plan import SourceFile, TableTask, make_plan
+from stom_ray.store.quality import TableQuality, clean
+from stom_ray.store.report import IngestReport, TableResult
+from stom_ray.store.snapshot import Snapshot, read_snapshot
+from stom_ray.store.table import read_table
+
+Runner = Callable[[Sequence[TableTask]], Iterable[TableResult]]
+
+
+def ingest(
+    paths: str | Path | Sequence[str | Path],
+    store_dir: str | Path,
+    *,
+    workers: int = 1,
+    tasks_runner: Runner | None = None,
+    progress: Callable[[TableResult], None] | None = None,
+) -> IngestReport:
+    """Takes what is new or changed in these databases into the store, which is made when it is not there.
+
+    workers: processes reading tables. tasks_runner: runs the tasks instead (Ray); whoever runs them, the store is the same.
+    progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a full disk, another
+    ingest at work; tables that cannot be read are in the report.
+    """
+    if workers < 1:
+        raise ConfigError(f"workers is {workers}: expected at least 1")
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
+    if not files:
+        raise StoreError("no database given: pass at least one path")
+    store = Path(store_dir).absolute()
+    with locked_store(store):
+        open_store(store, create=True)
+        plan = make_plan(files, store)
+        runner = tasks_runner or (run_serially if workers == 1 else partial(run_in_processes, workers=workers))
+        results: list[TableResult] = []
+        for result in runner(plan.tasks):
+            results.append(result)
+            if progress is not None:
+                progress(result)
+    return IngestReport(str(store), plan, tuple(sorted(results, key=lambda one: one.code)))
+
+
+def run_serially(tasks: Sequence[TableTask]) -> Iterable[TableResult]:
+    """One after the other, in this process."""
+    return map(run_task, tasks)
+
+
+def run_in_processes(tasks: Sequence[TableTask], *, workers: int) -> Iterable[TableResult]:
+    """In fresh processes (a forked one would share our locks and threads). Raises StoreError when one dies."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, max(len(tasks), 1)), mp_context=context)
+    try:
+        yield from pool.map(run_task, tasks)
+    except BrokenProcessPool as error:
+        raise StoreError(
+            "a worker process died while reading (out of memory?): run the same command again with fewer workers; what was "
+            "finished is kept"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_task(task: TableTask) -> TableResult:
+    """Reads one table from its sources and commits what is new. A source that cannot be read is in the result.
+
+    Raises StoreError only when the store cannot be written.
+    """
+    if task.code == RANKINGS:
+        reasons = {source.path: commit_rankings(Path(task.store), source) for source in task.sources}
+        return TableResult(RANKINGS, failed={path: why for path, why in reasons.items() if why is not None})
+    sessions: dict[int, Session] = {}
+    read: list[tuple[SourceFile, list[Session], TableQuality]] = []
+    failed: dict[str, str] = {}
+    for source in task.sources:
+        try:
+            found, quality = read_snapshot(source.path, partial(_read, code=task.code, source=source))
+        except (StoreError, SchemaError) as error:
+            failed[source.path] = str(error)
+            continue
+        read.append((source, found, quality))
+        sessions |= {one.day: one for one in found}
+    new, changed = commit_table(Path(task.store), task.code, read) if read else ((), ())
+    return TableResult(
+        code=task.code,
+        rows=sum(quality.rows for _, _, quality in read),
+        kept=sum(quality.kept for _, _, quality in read),
+        new_days=new,
+        changed_days=changed,
+        same_days=len(sessions) - len(new) - len(changed),
+        quality={source.path: quality for source, _, quality in read},
+        failed=failed,
+    )
+
+
+def _read(snapshot: Snapshot, code: str, source: SourceFile) -> tuple[list[Session], TableQuality]:
+    table, quality = clean(read_table(snapshot, code))
+    return table_sessions(table, f"{source.path}, table {code}", source.ranked), quality
