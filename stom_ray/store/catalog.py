@@ -160,7 +160,8 @@ class StoreCatalog:
             if wanted is not None and code not in wanted:
                 continue
             try:
-                sessions.extend(self._sessions(code, found))
+                sessions.extend(self.sessions(code))
+                found.tables.extend(quality_from_json(one) for one in self.manifest(code).quality.values())
             except StoreError as error:
                 if strict:
                     raise
@@ -169,7 +170,8 @@ class StoreCatalog:
         names = {code: name for code, (name, _) in self.manifest(RANKINGS).names.items()}
         return Source(sessions, self._rankings(), names, self.codes)
 
-    def _sessions(self, code: str, found: LoadReport) -> list[Session]:
+    def sessions(self, code: str) -> list[Session]:
+        """The instrument's days, mapped when used. Raises StoreError when a file is missing or cut."""
         manifest = self.manifest(code)
         folder = table_folder(self.path, code)
         segments = {
@@ -178,7 +180,6 @@ class StoreCatalog:
         }
         for segment in segments.values():
             segment.check()
-        found.tables.extend(quality_from_json(one) for one in manifest.quality.values())
         return [
             Session(code, day, segments[one.segment], one.start, one.stop, one.digest, one.ranked)
             for day, one in sorted(manifest.days.items())

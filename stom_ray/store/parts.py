@@ -94,12 +94,12 @@ def day_bounds(clock: Ints) -> list[tuple[int, int, int]]:
     return [(int(days[start]), int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)] if len(days) else []
 
 
-def day_digest(table: RawTable, start: int, stop: int) -> str:
+def day_digest(segment: Segment, start: int, stop: int) -> str:
     """SHA-256 of what a day's rows say: layout, column names, clock and columns; NaN and signed zeros by their bits."""
-    digest = hashlib.sha256(json.dumps([table.layout, table.names], ensure_ascii=True).encode())
-    digest.update(np.ascontiguousarray(table.clock[start:stop]).data)
-    for at in range(len(table.names)):
-        digest.update(table.values[at, start:stop].data)
+    digest = hashlib.sha256(json.dumps([segment.layout, segment.names], ensure_ascii=True).encode())
+    digest.update(np.ascontiguousarray(segment.clock[start:stop]).data)
+    for name in segment.names:
+        digest.update(segment.column(name)[start:stop].data)
     return digest.hexdigest()
 
 
@@ -107,7 +107,7 @@ def table_sessions(table: RawTable, origin: str, ranked: bool) -> list[Session]:
     """The sessions of a cleaned table, by day."""
     segment = TableSegment(origin, table)
     return [
-        Session(table.name, day, segment, start, stop, day_digest(table, start, stop), ranked)
+        Session(table.name, day, segment, start, stop, day_digest(segment, start, stop), ranked)
         for day, start, stop in day_bounds(table.clock)
     ]
 
