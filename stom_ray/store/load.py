@@ -141,7 +141,15 @@ def data_hash(panel: Panel) -> str:
 
 
 def panel_of(source: Source, wanted: Sequence[str] | None, days: Window, time: Window, findings: LoadReport) -> Panel:
-    """Applies the loading rule to a source. Raises SelectionError when nothing is left."""
+    """A panel of what the loading rule leaves of a source. Raises SelectionError when that is nothing."""
+    kept, ranking_clock = apply_rule(source, wanted, days, time, findings)
+    return assemble(kept, ranking_clock, source.names)
+
+
+def apply_rule(
+    source: Source, wanted: Sequence[str] | None, days: Window, time: Window, findings: LoadReport
+) -> tuple[list[Session], Ints]:
+    """(sessions that count, cut to their hours; the ranking's seconds). Raises SelectionError when nothing is left."""
     chosen = frozenset(source.codes if wanted is None else wanted)
     sessions = [one for one in source.sessions if days[0] <= one.day <= days[1] and one.code in chosen]
     if not sessions:
@@ -173,8 +181,7 @@ def panel_of(source: Source, wanted: Sequence[str] | None, days: Window, time: W
             f"no moneytop for {len(unranked)} of the days ({min(unranked)} to {max(unranked)}): all rows of those days are used, "
             "and the seconds that have rows stand in for the ranking's"
         )
-    clock = np.unique(np.concatenate(ranking_clock)) if ranking_clock else np.empty(0, dtype=np.int64)
-    return assemble(kept, clock, source.names)
+    return kept, np.unique(np.concatenate(ranking_clock)) if ranking_clock else np.empty(0, dtype=np.int64)
 
 
 def _nothing(source: Source, wanted: Sequence[str] | None, days: Window) -> SelectionError:

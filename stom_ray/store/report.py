@@ -8,7 +8,7 @@ from typing import Any
 
 from stom_ray.store.manifest import RANKINGS
 from stom_ray.store.plan import Plan
-from stom_ray.store.quality import FAULTS, QUARANTINED, REPAIRED, TableQuality
+from stom_ray.store.quality import FAULTS, QUARANTINED, REPAIRED, TableQuality, quality_from_json
 
 SHOWN = 10
 
@@ -25,6 +25,16 @@ class TableResult:
     same_days: int = 0
     quality: Mapping[str, TableQuality] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "quality": {path: one.to_json() for path, one in self.quality.items()}}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> TableResult:
+        """The inverse of `to_json`, whose tuples may have become lists."""
+        days = {name: tuple(found[name]) for name in ("new_days", "changed_days")}
+        quality = {path: quality_from_json(one) for path, one in found["quality"].items()}
+        return cls(**{**found, **days, "quality": quality})
 
 
 @dataclass(frozen=True)
