@@ -77,10 +77,19 @@ def render(source: Located, at: Span, message: str, hint: str = "") -> str:
     return "\n".join(parts)
 
 
-def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known name most like `name`, or None. Ties go to the first in sorted order."""
-    found = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=cutoff)
-    return found[0] if found else None
+def closest(name: str, known: Iterable[str], cutoff: float = 0.65) -> str | None:
+    """The known name most like `name`, or None; ties go to the first in sorted order.
+
+    Compared letter by letter (ㅎㅕㄴ, not 현): one wrong vowel is a small mistake also in a name of two syllables.
+    """
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(unicodedata.normalize("NFD", name))
+    best, best_ratio = None, cutoff
+    for candidate in sorted(set(known)):
+        matcher.set_seq1(unicodedata.normalize("NFD", candidate))
+        if matcher.real_quick_ratio() > best_ratio and matcher.quick_ratio() > best_ratio and matcher.ratio() > best_ratio:
+            best, best_ratio = candidate, matcher.ratio()
+    return best
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
