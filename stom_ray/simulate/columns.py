@@ -20,7 +20,8 @@ INTEGER_COLUMNS = ("index", "관심종목")
 NO_HALT_HHMMSS = 80_000  # VI해제시간 of a day without one
 
 _DIRECT = {
-    "현재가": kernel.PRICE, "고가": kernel.HIGH, "저가": kernel.LOW, "등락율": kernel.RATE, "당일거래대금": kernel.MONEY,
+    "현재가": kernel.PRICE, "시가": kernel.OPEN, "고가": kernel.HIGH, "저가": kernel.LOW, "등락율": kernel.RATE,
+    "당일거래대금": kernel.MONEY,
     "체결강도": kernel.STRENGTH, "초당매수수량": kernel.BUYS, "초당매도수량": kernel.SELLS, "VI가격": kernel.VI_PRICE,
     "VI호가단위": kernel.VI_UNIT, "초당거래대금": kernel.VALUE, "고저평균대비등락율": kernel.HL_RATE,
     "초당매수금액": kernel.BUY_VALUE, "초당매도금액": kernel.SELL_VALUE, "당일매수금액": kernel.DAY_BUY,
@@ -57,7 +58,6 @@ def tick_columns(session: SessionRows, ranked: Bools, layout: str) -> Columns:
     then = session.yesterday.volume_to[second]
     columns: Columns = {name: raw[:, at].copy() for name, at in _DIRECT.items()}
     columns["index"] = clocks(day, second)
-    columns["시가"] = np.full(len(raw), session.opening)
     columns["거래대금증감"] = raw[:, kernel.MONEY] - np.floor(session.yesterday.value / 1e6)
     columns["전일비"] = np.round(volume / session.yesterday.volume * 100, 2)
     columns["회전율"] = np.round(volume / shares * 100, 2)

@@ -10,7 +10,7 @@ from stom_ray.simulate.edge import Edge, Term
 
 DEMO_EDGE = Edge(
     terms=(Term("strength", 110.0), Term("buy_ratio", 2.5), Term("rate_angle", 6.0, window=30)),
-    strength_bps=90.0,
+    strength_bps=70.0,
     horizon_s=120,
 )
 

@@ -21,6 +21,7 @@ MAX_TERMS = 3
 MAX_STRENGTH_BPS = 500.0
 MAX_RATE_BPS_PER_S = 50.0
 MAX_WINDOW = 300
+NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 FIRST_ROW = 30  # rows of the session before the condition counts, as STOM's avgtime gate
 
 
@@ -153,8 +154,8 @@ class Edge:
     @classmethod
     def parse(cls, text: str) -> Edge:
         """Reads `spec`. Raises ConfigError naming the part that does not fit."""
-        head, *terms = text.split()
-        size = re.fullmatch(r"([-+\d.e]+)bp/(\d+)s(?:/(\w+))?", head) if text.strip() else None
+        head, *terms = text.split() or [""]
+        size = re.fullmatch(rf"({NUMBER})bp/(\d+)s(?:/(\w+))?", head)
         if size is None:
             raise ConfigError(f"edge {text!r}: expected BPSbp/SECONDSs[/FORM] first, for example 60bp/120s/steady strength>108")
         form = size[3] or "steady"
@@ -164,7 +165,7 @@ class Edge:
 
 
 def _parse_term(text: str) -> Term:
-    parts = re.fullmatch(r"(\w+?)(?:\((\d+)\))?([<>])([-+\d.e]+)", text)
+    parts = re.fullmatch(rf"(\w+?)(?:\((\d+)\))?([<>])({NUMBER})", text)
     if parts is None:
         raise ConfigError(f"edge term {text!r}: expected QUANTITY[(WINDOW)]>NUMBER or <NUMBER, for example rate_angle(30)>4")
     return Term(parts[1], float(parts[4]), parts[3] == ">", int(parts[2] or 0))

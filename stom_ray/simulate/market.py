@@ -13,7 +13,7 @@ from stom_ray.schema import tick_unit
 from stom_ray.schema.ladder import LADDER_CHANGE_DAY, LADDER_NEW, LADDER_NEW_TOP, LADDER_OLD, LADDER_OLD_TOP
 from stom_ray.simulate import session_kernel as kernel
 from stom_ray.simulate.config import SimulateConfig
-from stom_ray.simulate.edge import QUANTITIES
+from stom_ray.simulate.edge import QUANTITIES, Edge
 from stom_ray.simulate.tape import HALF_HOUR_S, MarketDay, Profile, Tape, activity_curve, market_day, session_tape
 
 Floats = NDArray[np.float64]
@@ -35,15 +35,14 @@ class Yesterday:
 
 @dataclass(frozen=True)
 class SessionRows:
-    """One stock's day. raw: (rows, N_RAW), columns as in session_kernel; value_at, volume_to: (n,) by second from 09:00; opening:
-    KRW; halts, locked_seconds, triggers: counts (a trigger starts or renews the edge's drift)."""
+    """One stock's day. raw: (rows, N_RAW), columns as in session_kernel; value_at, volume_to: (n,) KRW traded in,
+    shares traded up to each second from 09:00; halts, locked_seconds, triggers (that start or renew the edge's drift): counts."""
 
     profile: Profile
     day: int
     raw: Floats
     value_at: Floats
     volume_to: Floats
-    opening: float
     yesterday: Yesterday
     halts: int
     locked_seconds: int
@@ -94,13 +93,13 @@ def stock_days(config: SimulateConfig, index: int, profile: Profile, shared: lis
     yesterday = Yesterday(float(round(profile.price_krw)), profile.daily_value_krw, volume, np.cumsum(curve) * volume)
     for number, day in enumerate(trading_calendar(config)):
         tape = session_tape(config, index, number, shared[number])
-        session = _session(config, profile, yesterday, tape, day, curve)
+        session = session_input(config, profile, yesterday, tape, day, curve)
         raw, value_at, volume_to = np.empty((len(curve), kernel.N_RAW)), np.zeros(len(curve)), np.zeros(len(curve))
         counters, hidden = kernel.run_session(session, raw, value_at, volume_to)
         rows = raw[: int(counters[kernel.ROWS])]
         if number:
             yield SessionRows(
-                profile, day, rows, value_at, volume_to, float(session.ladder[session.opening]), yesterday,
+                profile, day, rows, value_at, volume_to, yesterday,
                 int(counters[kernel.HALTS]), int(counters[kernel.LOCKED_SECONDS]), int(counters[kernel.TRIGGERS]),
             )  # fmt: skip
         close = _close(config, tape, session, hidden, curve)
@@ -108,7 +107,7 @@ def stock_days(config: SimulateConfig, index: int, profile: Profile, shared: lis
         yesterday = Yesterday(close, max(1.0, float(value_at.sum()) / coverage), total, volume_to)
 
 
-def _session(
+def session_input(
     config: SimulateConfig, profile: Profile, yesterday: Yesterday, tape: Tape, day: int, curve: Floats
 ) -> kernel.Session:
     """The kernel's input: today's ladder and limits, the opening after the night's gap, rates of trades and volatility."""
@@ -118,35 +117,43 @@ def _session(
     opening = min(upper, max(lower, int(np.searchsorted(ladder, wanted))))
     half_hour = activity_curve()[:HALF_HOUR_S].sum()
     trades = profile.daily_value_krw / profile.trade_value_krw * tape.activity
-    edge = config.edge
-    terms = edge.terms if edge else ()
     return kernel.Session(
-        ladder=ladder,
-        lower=lower,
-        upper=upper,
+        ladder=kernel.Ladder(
+            prices=ladder,
+            lower=lower,
+            upper=upper,
+            occupied=tape.occupied[np.arange(len(ladder)) % len(tape.occupied)] >= (THIN_GAP if profile.thin else 0.0),
+            level_value=profile.level_value_krw,
+        ),
+        planted=_planted(config.edge, yesterday.volume, profile.shares),
         opening=opening,
         previous_close=yesterday.close,
-        previous_volume=yesterday.volume,
-        shares=profile.shares,
         base=curve * trades * (1 - kernel.BRANCHING),
         sigma=config.volatility / 100 * tape.volatility * np.sqrt(curve / half_hour),
         trade_value=profile.trade_value_krw,
-        level_value=profile.level_value_krw,
         thin=profile.thin,
         flow_bias=tape.flow_bias,
         innovation=tape.innovation,
         uniform=tape.uniform,
         normal=tape.normal,
         book=tape.book,
-        occupied=tape.occupied[np.arange(len(ladder)) % len(tape.occupied)] >= (THIN_GAP if profile.thin else 0.0),
         seen=tape.seen,
-        term_kind=np.array([QUANTITIES[term.quantity].code for term in terms], dtype=np.int64),
-        term_window=np.array([term.window for term in terms], dtype=np.int64),
-        term_above=np.array([term.above for term in terms], dtype=np.bool_),
-        term_threshold=np.array([term.threshold for term in terms], dtype=np.float64),
+    )
+
+
+def _planted(edge: Edge | None, previous_volume: float, shares: float) -> kernel.Planted:
+    """The edge as the kernel wants it; no terms without one."""
+    terms = edge.terms if edge else ()
+    return kernel.Planted(
+        kind=np.array([QUANTITIES[term.quantity].code for term in terms], dtype=np.int64),
+        window=np.array([term.window for term in terms], dtype=np.int64),
+        above=np.array([term.above for term in terms], dtype=np.bool_),
+        threshold=np.array([term.threshold for term in terms], dtype=np.float64),
+        first_row=edge.first_row if edge else 0,
+        previous_volume=previous_volume,
+        shares=shares,
         schedule=edge.schedule() if edge else np.zeros(0),
         renew=edge is None or edge.form == "steady",
-        first_row=edge.first_row if edge else 0,
     )
 
 
@@ -154,5 +161,5 @@ def _close(config: SimulateConfig, tape: Tape, session: kernel.Session, hidden: 
     """The closing price, KRW: the rest of the day as one step, inside the limits, on the ladder."""
     rest = np.sqrt(max(0.0, 1 - float(curve.sum())) / float(activity_curve()[:HALF_HOUR_S].sum()))
     wanted = hidden * np.exp(config.volatility / 100 * rest * 0.5 * tape.rest)
-    at = min(session.upper, max(session.lower, int(np.searchsorted(session.ladder, wanted))))
-    return float(session.ladder[at])
+    at = min(session.ladder.upper, max(session.ladder.lower, int(np.searchsorted(session.ladder.prices, wanted))))
+    return float(session.ladder.prices[at])

@@ -35,50 +35,62 @@ LEVELS = 5
 (
     SECOND, PRICE, HIGH, LOW, RATE, MONEY, STRENGTH, BUYS, SELLS, VALUE, HL_RATE, VOLUME, VI_SECOND, VI_PRICE, VI_UNIT, BUY_VALUE,
     SELL_VALUE, DAY_BUY, TOP_BUY, TOP_BUY_PRICE, DAY_SELL, TOP_SELL, TOP_SELL_PRICE, ASK_TOTAL, BID_TOTAL, LOCKED, FIRED,
-    DAY_BUY_SHARES,
-) = range(28)  # fmt: skip
-ASK, BID, ASK_SIZE, BID_SIZE = 28, 33, 38, 43  # level 1..5 each
-N_RAW = 48
+    DAY_BUY_SHARES, OPEN,
+) = range(29)  # fmt: skip
+ASK, BID, ASK_SIZE, BID_SIZE = 29, 34, 39, 44  # level 1..5 each
+N_RAW = 49
 
 # Counters that a session returns.
 ROWS, HALTS, LOCKED_SECONDS, TRIGGERS = range(4)
 
 
-class Session(NamedTuple):
-    """Input of a session. n = seconds simulated from 09:00.
+class Ladder(NamedTuple):
+    """Where orders may stand. prices: valid ones, one below the lower limit to far above the upper; lower, upper: indices of the
+    limits; occupied: (len(prices),) levels that hold orders; level_value: KRW at a level."""
 
-    ladder: valid prices, one below the lower limit to far above the upper; lower, upper: indices of the limits; opening: index of
-    the opening price. base: (n,) expected own trades a second, before excitation; sigma: (n,) standard deviation of the return.
-    The draws are those of `tape.Tape`. thin: wide spreads. occupied: (len(ladder),) levels that hold orders.
-    term_*: the edge's terms; schedule: (horizon,) drift after a trigger; renew: form `steady`; first_row: see Edge.
-    """
-
-    ladder: Floats
+    prices: Floats
     lower: int
     upper: int
-    opening: int
-    previous_close: float
+    occupied: Bools
+    level_value: float
+
+
+class Planted(NamedTuple):
+    """The edge: its terms (kinds as in edge.QUANTITIES), first row and divisors. schedule: (horizon,) drift after a trigger;
+    renew: form `steady`."""
+
+    kind: Ints
+    window: Ints
+    above: Bools
+    threshold: Floats
+    first_row: int
     previous_volume: float
     shares: float
+    schedule: Floats
+    renew: bool
+
+
+class Session(NamedTuple):
+    """Input of a session of n seconds from 09:00.
+
+    opening: index of the opening quote. base: (n,) own trades a second, before excitation; sigma: (n,) standard deviation of the
+    return; trade_value: KRW. thin: wide spreads. The draws are those of `tape.Tape`.
+    """
+
+    ladder: Ladder
+    planted: Planted
+    opening: int
+    previous_close: float
     base: Floats
     sigma: Floats
     trade_value: float
-    level_value: float
     thin: bool
     flow_bias: float
     innovation: Floats
     uniform: Floats
     normal: Floats
     book: Floats
-    occupied: Bools
     seen: Bools
-    term_kind: Ints
-    term_window: Ints
-    term_above: Bools
-    term_threshold: Floats
-    schedule: Floats
-    renew: bool
-    first_row: int
 
 
 @njit(cache=True)
@@ -157,38 +169,38 @@ def margin(kind: int, window: int, threshold: float, raw: Floats, row: int, prev
 
 
 @njit(cache=True)
-def holds(s: Session, raw: Floats, row: int) -> bool:
+def holds(edge: Planted, raw: Floats, row: int) -> bool:
     """Whether the edge's condition holds on this row."""
-    if len(s.term_kind) == 0 or row + 1 < s.first_row:
+    if len(edge.kind) == 0 or row + 1 < edge.first_row:
         return False
-    for k in range(len(s.term_kind)):
-        gap = margin(s.term_kind[k], s.term_window[k], s.term_threshold[k], raw, row, s.previous_volume, s.shares)
-        if (gap <= 0) if s.term_above[k] else (gap >= 0):
+    for k in range(len(edge.kind)):
+        gap = margin(edge.kind[k], edge.window[k], edge.threshold[k], raw, row, edge.previous_volume, edge.shares)
+        if (gap <= 0) if edge.above[k] else (gap >= 0):
             return False
     return True
 
 
 @njit(cache=True)
-def write_book(s: Session, now: Floats, ask: int, bid: int, sizes: Floats) -> None:
+def write_book(ladder: Ladder, now: Floats, ask: int, bid: int, sizes: Floats) -> None:
     """Five levels a side from the best (index -1 = none on that side) to the limits, sizes, and totals with what lies deeper."""
     now[ASK:N_RAW] = 0.0
-    at = now[PRICE]
+    shares = ladder.level_value / now[PRICE]
     for side in range(2):
         best, step = (ask, 1) if side == 0 else (bid, -1)
         price_at, size_at = (ASK, ASK_SIZE) if side == 0 else (BID, BID_SIZE)
         total, level, i = 0.0, 0, best
-        while best >= 0 and level < LEVELS and s.lower <= i <= s.upper:
+        while best >= 0 and level < LEVELS and ladder.lower <= i <= ladder.upper:
             scale = 12.0 if (level == 0 and now[LOCKED] != 0) else 0.7 + 0.15 * level
-            size = max(1.0, np.rint(s.level_value / at * scale * math.exp(0.6 * sizes[side * LEVELS + level])))
-            now[price_at + level] = s.ladder[i]
+            size = max(1.0, np.rint(shares * scale * math.exp(0.6 * sizes[side * LEVELS + level])))
+            now[price_at + level] = ladder.prices[i]
             now[size_at + level] = size
             total += size
             level += 1
             i += step
-            while s.lower < i < s.upper and not s.occupied[i]:
+            while ladder.lower < i < ladder.upper and not ladder.occupied[i]:
                 i += step
         if level == LEVELS:
-            total += np.rint(3 * s.level_value / at * math.exp(0.4 * sizes[2 * LEVELS + side]))
+            total += np.rint(3 * shares * math.exp(0.4 * sizes[2 * LEVELS + side]))
         now[ASK_TOTAL if side == 0 else BID_TOTAL] = total
 
 
@@ -217,31 +229,30 @@ def spread_extra(u: float, thin: bool) -> int:
 
 @njit(cache=True)
 def execute(
-    s: Session, u: Floats, z: Floats, flow: float, count: int, moved: int, ask: int, bid: int, at: int
+    prices: Floats, trade_value: float, lean: float, u: Floats, z: Floats, count: int, moved: int, ask: int, bid: int, at: int
 ) -> tuple[float, float, float]:
     """Shares bought and sold by `count` trades after the quote moved `moved` ticks, and the last trade's price, KRW.
 
     Who buys pays the ask, who sells gets the bid; a move needs trades on its side; at a limit only one side is there.
     """
-    lean = min(3, max(-3, moved))
-    p = 1 / (1 + math.exp(-(0.6 * flow + s.flow_bias + 0.7 * lean)))
-    buys, sells = side_shares(count, s.trade_value, s.ladder[at], p, z[1], z[2], u[2])
+    p = 1 / (1 + math.exp(-(lean + 0.7 * min(3, max(-3, moved)))))
+    buys, sells = side_shares(count, trade_value, prices[at], p, z[1], z[2], u[2])
     if bid < 0 or (ask >= 0 and moved > 0 and buys == 0):
         buys, sells = buys + sells, 0.0
     elif ask < 0 or (moved < 0 and sells == 0):
         buys, sells = 0.0, buys + sells
     last = ask if buys > 0 and (sells == 0 or u[3] * (buys + sells) < buys) else bid
-    return buys, sells, s.ladder[last]
+    return buys, sells, prices[last]
 
 
 @njit(cache=True)
-def next_quote(s: Session, u: Floats, hidden: float, at: int, reopening: bool) -> int:
+def next_quote(ladder: Ladder, u: Floats, hidden: float, at: int, reopening: bool) -> int:
     """Index of the quote after the hidden price moved: at a lock it stays (an upper one may break), else see above."""
-    if at == s.upper:
-        return s.upper - 1 if u[8] < LOCK_BREAK else at
-    if at == s.lower - 1 or not (reopening or hidden >= s.ladder[at + 1] or hidden <= s.ladder[at - 1]):
+    if at == ladder.upper:
+        return ladder.upper - 1 if u[8] < LOCK_BREAK else at
+    if at == ladder.lower - 1 or not (reopening or hidden >= ladder.prices[at + 1] or hidden <= ladder.prices[at - 1]):
         return at
-    return settle(hidden, at, s.ladder, s.lower - 1, s.upper, u[1])
+    return settle(hidden, at, ladder.prices, ladder.lower - 1, ladder.upper, u[1])
 
 
 @njit(cache=True)
@@ -263,22 +274,29 @@ def arm_interruption(ladder: Floats, reference: float, now: Floats) -> None:
 
 @njit(cache=True)
 def finish_row(
-    s: Session, now: Floats, t: int, price: float, buys: float, sells: float, value_before: float, ask: int, bid: int
+    now: Floats,
+    t: int,
+    price: float,
+    previous_close: float,
+    buys: float,
+    sells: float,
+    ask_price: float,
+    bid_price: float,
+    value_before: float,
 ) -> None:
-    """The columns that follow from the day so far."""
+    """The columns that follow from the day so far. ask_price, bid_price: 0 where the side is empty."""
     day_buys, day_value = now[DAY_BUY_SHARES], now[DAY_BUY] + now[DAY_SELL]
     day_sells = now[VOLUME] - day_buys
     now[SECOND], now[PRICE], now[BUYS], now[SELLS] = t, price, buys, sells
-    now[BUY_VALUE] = buys * s.ladder[ask] if buys > 0 else 0.0
-    now[SELL_VALUE] = sells * s.ladder[bid] if sells > 0 else 0.0
-    now[RATE] = rounded((price / s.previous_close - 1) * 100, 100.0)
+    now[BUY_VALUE], now[SELL_VALUE] = buys * ask_price, sells * bid_price
+    now[RATE] = rounded((price / previous_close - 1) * 100, 100.0)
     now[MONEY] = math.floor(day_value / 1e6)
     now[VALUE] = now[MONEY] - math.floor(value_before / 1e6)
     now[STRENGTH] = 500.0 if day_buys > 0 else 100.0
     if day_sells > 0:
         now[STRENGTH] = min(500.0, rounded(day_buys / day_sells * 100, 100.0))
     now[HL_RATE] = rounded((price / ((now[HIGH] + now[LOW]) / 2) - 1) * 100, 100.0)
-    now[LOCKED] = 1.0 if ask < 0 else -1.0 if bid < 0 else 0.0
+    now[LOCKED] = 1.0 if ask_price == 0 else -1.0 if bid_price == 0 else 0.0
 
 
 @njit(cache=True)
@@ -288,15 +306,14 @@ def run_session(s: Session, raw: Floats, value_at: Floats, volume_to: Floats) ->
     Writes raw: (n, N_RAW), as many rows as the counter ROWS says; value_at: (n,) KRW traded in each second; volume_to: (n,)
     shares traded up to its end.
     """
-    n, horizon = len(s.base), len(s.schedule)
+    ladder, prices, schedule = s.ladder, s.ladder.prices, s.planted.schedule
+    n, horizon = len(s.base), len(schedule)
     counters = np.zeros(4, dtype=np.int64)
-    bought, sold = np.zeros(len(s.ladder)), np.zeros(len(s.ladder))
+    bought, sold = np.zeros(len(prices)), np.zeros(len(prices))
     sizes, now = s.book[0].copy(), np.zeros(N_RAW)
     at = s.opening
-    hidden = price = reference = s.ladder[at]
-    now[HIGH] = now[LOW] = now[TOP_BUY_PRICE] = now[TOP_SELL_PRICE] = price
+    hidden = price = reference = prices[at]
     now[VI_SECOND] = -1.0
-    arm_interruption(s.ladder, reference, now)
     excited = s.base[0] / (1 - BRANCHING) * BRANCHING
     flow, ask_back, bid_back = 0.0, 0, 0
     trigger, release = -horizon - 1, -1
@@ -307,8 +324,8 @@ def run_session(s: Session, raw: Floats, value_at: Floats, volume_to: Floats) ->
         flow = FLOW_DECAY * flow + math.sqrt(1 - FLOW_DECAY * FLOW_DECAY) * z[0]
         intensity = s.base[t] + excited
         heat = min(8.0, max(0.2, intensity * (1 - BRANCHING) / s.base[t]))
-        drift = s.schedule[t - trigger - 1] if 1 <= t - trigger <= horizon else 0.0
-        locked = at == s.upper or at == s.lower - 1
+        drift = schedule[t - trigger - 1] if 1 <= t - trigger <= horizon else 0.0
+        locked = at == ladder.upper or at == ladder.lower - 1
         if t > 0 and not locked:
             hidden *= 1 + min(0.15, max(-0.15, s.sigma[t] * math.sqrt(heat) * s.innovation[t])) + drift
         if t < release:
@@ -318,46 +335,49 @@ def run_session(s: Session, raw: Floats, value_at: Floats, volume_to: Floats) ->
         count = poisson(u[0], z[1], intensity * (0.3 if locked else 1.0))
         if t == 0 or reopening:
             count += 1 + int(30 * s.base[t])
-        before, at = at, next_quote(s, u, hidden, at, reopening)
+        before, at = at, next_quote(ladder, u, hidden, at, reopening)
         if at != before or reopening:
-            count, hidden = max(count, 1), s.ladder[at]
+            count, hidden = max(count, 1), prices[at]
         mark = min(30.0, math.exp(1.2 * z[1] - 0.72))
         excited = excited * EXCITE_DECAY + BRANCHING * (1 - EXCITE_DECAY) * mark * min(count, 10 + 5 * intensity)
         if count > 0 and u[5] < 0.3:
             ask_back, bid_back = spread_extra(u[6], s.thin), spread_extra(u[7], s.thin)
-        ask = -1 if at == s.upper else min(s.upper, at + 1 + ask_back)
-        bid = -1 if at == s.lower - 1 else max(s.lower, at - bid_back)
+        ask = -1 if at == ladder.upper else min(ladder.upper, at + 1 + ask_back)
+        bid = -1 if at == ladder.lower - 1 else max(ladder.lower, at - bid_back)
+        ask_price, bid_price = prices[ask] if ask >= 0 else 0.0, prices[bid] if bid >= 0 else 0.0
         value_before = now[DAY_BUY] + now[DAY_SELL]
         buys = sells = 0.0
         if count > 0:
-            buys, sells, price = execute(s, u, z, flow, count, at - before, ask, bid, at)
+            buys, sells, price = execute(prices, s.trade_value, 0.6 * flow + s.flow_bias, u, z, count, at - before, ask, bid, at)
         if t == 0:
-            now[HIGH] = now[LOW] = price
+            now[OPEN] = now[HIGH] = now[LOW] = now[TOP_BUY_PRICE] = now[TOP_SELL_PRICE] = price
         if buys > 0:
-            book_side(now, bought, ask, s.ladder[ask], buys * s.ladder[ask], DAY_BUY, TOP_BUY, TOP_BUY_PRICE)
+            book_side(now, bought, ask, ask_price, buys * ask_price, DAY_BUY, TOP_BUY, TOP_BUY_PRICE)
         if sells > 0:
-            book_side(now, sold, bid, s.ladder[bid], sells * s.ladder[bid], DAY_SELL, TOP_SELL, TOP_SELL_PRICE)
+            book_side(now, sold, bid, bid_price, sells * bid_price, DAY_SELL, TOP_SELL, TOP_SELL_PRICE)
         now[DAY_BUY_SHARES] += buys
         now[VOLUME] += buys + sells
         value_at[t], volume_to[t] = now[DAY_BUY] + now[DAY_SELL] - value_before, now[VOLUME]
+        if t == 0 or reopening:
+            reference = price
+            arm_interruption(prices, reference, now)
         if reopening:
-            reference, now[VI_SECOND] = price, t
-            arm_interruption(s.ladder, reference, now)
-        up = buys > 0 and s.ladder[ask] >= now[VI_PRICE]
-        if not reopening and (up or (sells > 0 and s.ladder[bid] <= reference * (1 - VI_RATE) + 1e-6)):
+            now[VI_SECOND] = t
+        up = buys > 0 and ask_price >= now[VI_PRICE]
+        if not reopening and (up or (sells > 0 and bid_price <= reference * (1 - VI_RATE) + 1e-6)):
             release = t + 1 + HALT_S + int(u[8] * HALT_EXTRA_S)
             counters[HALTS] += 1
         counters[LOCKED_SECONDS] += ask < 0 or bid < 0
         if not s.seen[t] or (count == 0 and u[4] >= QUIET_SHOWN):
             continue
-        finish_row(s, now, t, price, buys, sells, value_before, ask, bid)
-        write_book(s, now, ask, bid, sizes)
+        finish_row(now, t, price, s.previous_close, buys, sells, ask_price, bid_price, value_before)
+        write_book(ladder, now, ask, bid, sizes)
         row = counters[ROWS]
         raw[row] = now
         counters[ROWS] += 1
-        if holds(s, raw, row):
+        if holds(s.planted, raw, row):
             raw[row, FIRED] = 1.0
-            if s.renew or t - trigger >= horizon:
+            if s.planted.renew or t - trigger >= horizon:
                 trigger = t
                 counters[TRIGGERS] += 1
     return counters, hidden
