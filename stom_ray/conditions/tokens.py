@@ -180,11 +180,13 @@ class Scanner:
             hint = f"write {value}; 당일거래대금 and 초당거래대금 count million KRW, 시가총액 100 million"
             return self.error(whole, f"`{whole.text}` is not a number", hint)
         hint = "only decimal numbers are read" if suffix[0] in "xXoObBjJ" else "a name cannot start with a digit"
-        return self.error(whole, f"`{whole.text}` is not a number", hint)
+        return self.error(whole, f"`{whole.text[:MAX_IDENTIFIER]}` is not a number", hint)
 
     def string(self, token: Token, line: str) -> Token:
         if line.startswith(token.text[0] * 3, token.start):
             raise self.error(token, "triple-quoted text is not part of the condition language", "a comment starts with `#`")
+        if len(token.text) > MAX_IDENTIFIER:
+            raise self.error(token, f"a string of {len(token.text)} characters; at most {MAX_IDENTIFIER}")
         return Token("string", token.text, token.line, token.start, token.end, token.text[1:-1])
 
     def name(self, token: Token, line: str) -> Token:
