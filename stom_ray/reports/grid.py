@@ -18,7 +18,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """order: what the column sorts by. bar: -100..100 % of half the cell's width, None for no bar. css: extra class names."""
+    """order: what the column sorts by. bar: % of the track it fills, from
+    the middle and at most ±50 (from the left and at most 100 where css is "single"); None for no bar. css: extra class names."""
 
     text: str
     order: str = ""
@@ -55,7 +56,7 @@ def bar(shown: str, value: float, most: float) -> Cell:
     """A number with a bar from the middle: to the right for gains; `most` fills the half."""
     if not math.isfinite(value):
         return Cell(shown)
-    return Cell(shown, repr(float(value)), bar=100.0 * value / most if most > 0 else 0.0)
+    return Cell(shown, repr(float(value)), bar=50.0 * value / most if most > 0 else 0.0)
 
 
 def largest(values: Sequence[float]) -> float:

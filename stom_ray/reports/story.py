@@ -124,3 +124,38 @@ def tiles(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[Tile]:
             phrases.say("tile_trials_below", days=phrases.number(data.searched["days"])),
         ),
     ]
+
+
+def notices(data: ReportData, phrases: Phrases) -> list[str]:
+    """What a reader must know before any number: capital, STOM's split where it was used, the run's own warnings."""
+    betting = phrases.won(data.betting)
+    if data.unlimited_capital:
+        told = phrases.say("unlimited_capital", betting=betting)
+        needed = data.test or data.best
+        if needed is not None and needed["figures"].get("mhct", 0.0) > 0:
+            figures = needed["figures"]
+            told += " " + phrases.say(
+                "unlimited_need", seed=phrases.won(figures.get("seed")), mhct=phrases.number(figures.get("mhct"))
+            )
+    else:
+        told = phrases.say("limited_capital", betting=betting)
+    stom = any(window["scheme"] == "stom" for window in data.walk_forward)
+    return [*data.warnings, *([phrases.texts["stom_scheme"]] if stom else []), told]
+
+
+def identity(data: ReportData, phrases: Phrases) -> list[tuple[str, str]]:
+    """Name and value of everything the run depends on."""
+    known = data.identity
+    rates = ", ".join(f"{name} {rate}" for name, rate in data.costs["rates"].items())
+    rows = {
+        "created": known["created"],
+        "data_hash": known["data_hash"],
+        "strategy_hash": known["strategy_hash"],
+        "config_id": known["config_id"],
+        "seed": str(known["seed"]),
+        "costs": f"{data.costs['name']} ({rates})" if rates else data.costs["name"],
+        "betting": phrases.won(data.betting),
+        "seconds": phrases.held(data.searched["seconds"]),
+        "versions": ", ".join(f"{name} {version}" for name, version in known["versions"].items()),
+    }
+    return [(phrases.texts[f"id_{name}"], value) for name, value in rows.items()]
