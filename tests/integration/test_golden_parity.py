@@ -1,4 +1,4 @@
-"""Every golden case against STOM's own trades, row for row. What differs is listed in docs/parity.md and tested as it is done here.
+"""Every golden case against STOM's own trades, row for row; what may differ is listed in docs/parity.md and tested here too.
 
 The cases are read as spec/engine.md, "Reading the files", says.
 """
@@ -255,7 +255,7 @@ def test_a_buy_text_that_reads_a_buy_row_is_refused(name):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", SEVERAL_LENGTHS)
 def test_with_several_lengths_each_window_means_what_it_says(name, backend, golden_db):
-    """Every entry satisfies the buy text recomputed from columns: with 60, 120, 200 loaded 체결강도평균(120) is the column of 120."""
+    """Every entry satisfies the buy text recomputed from columns: with 120 loaded, 체결강도평균(120) is that column."""
     selection = selection_of(name, golden_db)
     (one,) = runs_of(name)
     result = run(one.strategy, selection, one.params, one.config, backend=backend)
