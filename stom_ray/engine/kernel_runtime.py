@@ -11,18 +11,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stom_ray.engine.fills import fill_price, forced_price, last_price
+from stom_ray.engine.costing import net_amount, profit_pct
+from stom_ray.engine.fills import Levels, fill_price, forced_price, last_price, order_quantity, weighted_betting
 from stom_ray.features.rounding import product_error, round_decimal, round_tick
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Rows32 = NDArray[np.int32]
 
 __all__ = [
-    "find_length", "floor_divide", "forced_sale_price", "int_power", "is_complex_power", "power", "remainder",
-    "round_decimal", "round_tick", "row_count", "sale_price",
+    "entry_table", "find_length", "floor_divide", "forced_sale_price", "int_power", "is_complex_power", "next_open", "power",
+    "remainder", "round_decimal", "round_tick", "row_count", "sale_price", "trade_amounts",
 ]  # fmt: skip
 
-BOOK_LEVELS = 5
 LARGEST_POWER_BITS = 1_100
 
 
@@ -122,3 +124,59 @@ def forced_sale_price(cols: Floats, row: int, quantity: float, levels: int) -> f
     prices = (cols[0, row], cols[1, row], cols[2, row], cols[3, row], cols[4, row])
     sizes = (cols[5, row], cols[6, row], cols[7, row], cols[8, row], cols[9, row])
     return forced_price(quantity, last_price(cols[10], row), levels, prices, sizes)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def entry_table(
+    price: Floats,
+    weighted: bool,
+    criterion: Floats,
+    betting: float,
+    limits: tuple[float, float, float, float],
+    factors: Levels,
+    ask_levels: int,
+    ask_prices: tuple[Floats, Floats, Floats, Floats, Floats],
+    ask_sizes: tuple[Floats, Floats, Floats, Floats, Floats],
+) -> Floats:
+    """What a buy on each row would be. Returns: (2, n_rows) shares and price in KRW; price 0 where the asks cannot fill it."""
+    out = np.zeros((2, len(price)), dtype=np.float64)
+    for i in range(len(price)):
+        stake = weighted_betting(betting, criterion[i], limits, factors) if weighted else betting
+        quantity = order_quantity(stake, price[i])
+        prices = (ask_prices[0][i], ask_prices[1][i], ask_prices[2][i], ask_prices[3][i], ask_prices[4][i])
+        sizes = (ask_sizes[0][i], ask_sizes[1][i], ask_sizes[2][i], ask_sizes[3][i], ask_sizes[4][i])
+        out[0, i] = quantity
+        out[1, i] = fill_price(quantity, ask_levels, prices, sizes)
+    return out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def next_open(offsets: Ints, allowed: Bools) -> Rows32:
+    """For every row the first one from it on, in its session, that is `allowed`; the session's last row when there is none."""
+    out = np.empty(len(allowed), dtype=np.int32)
+    for s in range(len(offsets) - 1):
+        following = offsets[s + 1] - 1
+        for i in range(offsets[s + 1] - 1, offsets[s] - 1, -1):
+            if allowed[i] and i < offsets[s + 1] - 1:
+                following = i
+            out[i] = following
+    return out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def trade_amounts(trades: Ints, buy_prices: Floats, costs: Floats) -> tuple[Ints, Ints, Ints, Floats]:
+    """(bought, net, profit) in KRW and profit in % of trades: (n, 7) as kernels record them, sessions as rows of `costs`."""
+    n = len(trades)
+    bought = np.empty(n, dtype=np.int64)
+    net = np.empty(n, dtype=np.int64)
+    profit = np.empty(n, dtype=np.int64)
+    pct = np.empty(n, dtype=np.float64)
+    for i in range(n):
+        session, quantity = trades[i, 1], float(trades[i, 4])
+        spent = quantity * buy_prices[i]
+        left = net_amount(spent, quantity * float(trades[i, 5]), costs[session, 0], costs[session, 1], costs[session, 2])
+        bought[i] = np.int64(spent)
+        net[i] = np.int64(left)
+        profit[i] = net[i] - bought[i]
+        pct[i] = profit_pct(spent, left)
+    return bought, net, profit, pct

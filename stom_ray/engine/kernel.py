@@ -1,0 +1,232 @@
+"""The CPU kernel: a strategy compiled to machine code, bound to a selection once, run over many parameter rows.
+
+Trades, faults and counts equal those of `engine.reference` bit for bit, for any number of threads and any memory limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.conditions.emit_cpu import TRADE_FIELDS, emit_kernel
+from stom_ray.conditions.faults import fault_message
+from stom_ray.conditions.ir import Strategy
+from stom_ray.engine.bind import check_run
+from stom_ray.engine.kernel_bind import BatchWindows, Block, batch_windows, gate_rows, split_selection
+from stom_ray.engine.kernel_cache import load_kernel
+from stom_ray.engine.kernel_runtime import trade_amounts
+from stom_ray.engine.trades import concatenate
+from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.errors import ConfigError
+from stom_ray.store.panel import Selection
+
+DEFAULT_MEMORY = 2 << 30
+FIRST_BUFFER = 1 << 13  # trades
+LARGEST_BUFFER = 1 << 20
+CHUNKS_PER_THREAD = 4
+
+
+def run_kernel(
+    strategy: Strategy, selection: Selection, params: ParamMatrix, config: EngineConfig, *, threads: int = 1
+) -> RunResult:
+    """Runs every parameter row over the selection. Raises as `engine.bind.check_run`, SchemaError for a missing column."""
+    check_run(strategy, selection, params, config)
+    return CompiledKernel(strategy, selection, config).run(params, threads)
+
+
+class CompiledKernel:
+    """A strategy bound to a selection: compile and bind once, run many batches of parameter rows.
+
+    memory_bytes: limit for the column matrix; beyond it the instruments are run in blocks, whose columns are made again for each
+    batch. Columns of windows are kept between batches otherwise. Not for concurrent calls of `run`.
+    """
+
+    def __init__(
+        self, strategy: Strategy, selection: Selection, config: EngineConfig, *, memory_bytes: int = DEFAULT_MEMORY
+    ) -> None:
+        self.strategy = strategy
+        self.selection = selection
+        self.config = config
+        self.memory_bytes = memory_bytes
+        self._emitted = emit_kernel(strategy, selection.selected.layout)
+        self._kernel = load_kernel(self._emitted.source).kernel
+        self._whole: Block | None = None
+
+    def run(self, params: ParamMatrix, threads: int = 1) -> RunResult:
+        """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others."""
+        if threads < 1:
+            raise ConfigError(f"threads is {threads}: expected at least 1")
+        check_run(self.strategy, self.selection, params, self.config)
+        windows = batch_windows(self._emitted, params, self.strategy.profile == "stom")
+        batch = _Batch(
+            np.ascontiguousarray(params.values, dtype=np.float64),
+            np.ascontiguousarray(params.is_float, dtype=np.bool_),
+            windows,
+            gate_rows(params, self.config),
+        )
+        faults = np.full((len(params), 2), -1, dtype=np.int64)
+        zeros = np.zeros((len(params), max(1, len(self._emitted.sites.zero_lines))), dtype=np.int64)
+        parts = [self._run_block(block, batch, threads, faults, zeros) for block in self._blocks(batch)]
+        trades = concatenate(parts) if len(parts) > 1 else parts[0]
+        return RunResult(_by_candidate(trades, faults[:, 0] >= 0), self._faults(faults), self._counts(faults, zeros))
+
+    # Blocks of instruments
+
+    def _blocks(self, batch: _Batch) -> Iterator[Block]:
+        columns = len(self._emitted.sites.columns) + len(set(self._window_keys(batch)))
+        rows = max(1, self.memory_bytes // (8 * columns))
+        if self.selection.selected.n_rows <= rows:
+            if self._whole is None:
+                self._whole = Block(self.selection, self._emitted, self.config, 0, 0)
+            yield self._whole
+            return
+        self._whole = None
+        for part, row, session in split_selection(self.selection, rows):
+            yield Block(part, self._emitted, self.config, row, session)
+
+    def _window_keys(self, batch: _Batch) -> list[tuple[str, int]]:
+        """Every (function, length) that the batch may need a column for."""
+        sites = self._emitted.sites
+        keys = [(name, length) for name in sites.varying_functions for length in (60, 300, 600, 1200, *self.config.loaded_lengths)]
+        for position, site in enumerate(sites.windows):
+            keys += [(site.function, int(length)) for length in np.unique(batch.windows.lengths[:, position])]
+        return keys
+
+    def _run_block(
+        self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints
+    ) -> Trades:
+        """Adds to `faults` and `zeros`, and returns the block's trades by session, then candidate, then time."""
+        bound = _Bound(block, batch, block.window_table(batch.windows), *block.loaded_tables(), faults[:, 0] >= 0)
+        chunks = _chunks(block.offsets, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
+        if threads == 1:
+            done = [self._run_chunk(bound, *chunk) for chunk in chunks]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                done = list(pool.map(lambda chunk: self._run_chunk(bound, *chunk), chunks))
+        for part in done:
+            first = (part.faults[:, 0] >= 0) & (faults[:, 0] < 0)
+            faults[first, 0] = part.faults[first, 0]
+            faults[first, 1] = part.faults[first, 1] + block.row_from
+            zeros += part.zeros
+        return _trades(block, np.concatenate([part.trades for part in done]))
+
+    def _run_chunk(self, bound: _Bound, session_from: int, session_to: int) -> _Part:
+        """Sessions of a block, with buffers of trades that grow as they fill up."""
+        block, batch, sites = bound.block, bound.batch, self._emitted.sites
+        n = len(batch.params)
+        faults = np.full((n, 2), -1, dtype=np.int64)
+        faults[bound.stopped, 0] = 0
+        zeros = np.zeros((n, max(1, len(sites.zero_lines))), dtype=np.int64)
+        elapsed = np.zeros((max(1, len(sites.elapsed)), max(1, block.longest_session)), dtype=np.float64)
+        constants = np.array([float(text) for text in sites.constants] or [0.0], dtype=np.float64)
+        resume = np.zeros(2, dtype=np.int64)
+        capacity = max(FIRST_BUFFER, block.longest_session)
+        candidate_from = 0
+        filled: list[Ints] = []
+        while True:
+            trades = np.empty((capacity, len(TRADE_FIELDS)), dtype=np.int64)
+            count = self._kernel(
+                block.matrix, block.entry, block.following, block.offsets, block.firsts, block.costs, block.tests,
+                batch.gates, batch.params, batch.floats, bound.windows, bound.loaded_lengths,
+                bound.loaded_columns, constants, self.config.bid_levels, elapsed, session_from, session_to, candidate_from,
+                trades, faults, zeros, resume,
+            )  # fmt: skip
+            filled.append(trades[:count])
+            session_from, candidate_from = int(resume[0]), int(resume[1])
+            if session_from >= session_to:
+                faults[bound.stopped, 0] = -1
+                return _Part(np.concatenate(filled), faults, zeros)
+            capacity = max(min(2 * capacity, LARGEST_BUFFER), block.longest_session)
+
+    # Results
+
+    def _faults(self, faults: Ints) -> tuple[Fault, ...]:
+        sites, panel = list(self._emitted.sites.faults), self.selection.selected
+        found: list[Fault] = []
+        for candidate in np.flatnonzero(faults[:, 0] >= 0):
+            site, row = sites[int(faults[candidate, 0])], int(faults[candidate, 1])
+            session = int(np.searchsorted(panel.offsets, row, side="right")) - 1
+            code = panel.codes[int(panel.session_code[session])]
+            message = fault_message(site.text, site.kind, site.detail, site.at, code, int(panel.clock[row]))
+            found.append(Fault(int(candidate), row, message))
+        return tuple(found)
+
+    def _counts(self, faults: Ints, zeros: Ints) -> dict[str, int]:
+        totals = zeros[faults[:, 0] < 0].sum(axis=0)
+        return {line: int(totals[k]) for line, k in self._emitted.sites.zero_lines.items() if totals[k]}
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Parameter rows (n_candidates, n_vars) with what follows from them alone."""
+
+    params: Floats
+    floats: NDArray[np.bool_]
+    windows: BatchWindows
+    gates: Ints
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A block with a batch. stopped: (n_candidates,) those that faulted in an earlier block."""
+
+    block: Block
+    batch: _Batch
+    windows: Ints
+    loaded_lengths: Ints
+    loaded_columns: Ints
+    stopped: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one chunk of sessions gave: trades (n, 7), faults (n_candidates, 2), zeros (n_candidates, n_zero_lines)."""
+
+    trades: Ints
+    faults: Ints
+    zeros: Ints
+
+
+def _chunks(offsets: Ints, count: int) -> list[tuple[int, int]]:
+    """Consecutive sessions with about equally many rows."""
+    targets = np.linspace(0, offsets[-1], count + 1)[1:-1]
+    cuts = np.unique(np.concatenate(([0], np.searchsorted(offsets, targets), [len(offsets) - 1])))
+    return [(int(low), int(high)) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def _trades(block: Block, recorded: Ints) -> Trades:
+    """Recorded trades of a block as the engine's, rows and sessions counted in the whole selection."""
+    panel, rows = block.panel, block.binding.rows
+    buy_row, sell_row = recorded[:, 2], recorded[:, 3]
+    buy_price = block.entry[1][buy_row]
+    bought, net, profit, pct = trade_amounts(recorded, buy_price, block.costs)
+    return Trades(
+        candidate=recorded[:, 0],
+        session=recorded[:, 1] + block.session_from,
+        buy_row=buy_row + block.row_from,
+        sell_row=sell_row + block.row_from,
+        buy_clock=panel.clock[buy_row],
+        sell_clock=panel.clock[sell_row],
+        hold_s=(rows.seconds[sell_row] - rows.seconds[buy_row]).astype(np.int64),
+        buy_price=buy_price.astype(np.int64),
+        sell_price=recorded[:, 5],
+        buy_amount=bought,
+        sell_amount=net,
+        profit=profit,
+        profit_pct=pct,
+        label=recorded[:, 6],
+        market_cap=block.binding.market_cap[sell_row],
+    )
+
+
+def _by_candidate(trades: Trades, stopped: NDArray[np.bool_]) -> Trades:
+    """Trades in the order of the result, without those of candidates that stopped."""
+    kind = np.uint16 if len(stopped) <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
+    order = np.argsort(trades.candidate.astype(kind), kind="stable")
+    if stopped.any():
+        order = order[~stopped[trades.candidate[order]]]
+    return Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})

@@ -1,0 +1,267 @@
+"""Arrays for a generated kernel: one block of instruments bound to the columns, windows and tables that its text numbers.
+
+A block keeps one C-contiguous float64 matrix (n_columns, n_rows): first the columns named by the text, then window columns, each
+made once for a (function, length) and kept for later batches.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.conditions import ir
+from stom_ray.conditions.emit_cpu import EmittedKernel
+from stom_ray.conditions.emit_sites import WindowSite
+from stom_ray.conditions.emit_values import LARGEST_INT
+from stom_ray.conditions.emit_windows import EMPTY_WINDOW, FLOAT_WINDOW, loadable_lengths
+from stom_ray.conditions.rows import Rows
+from stom_ray.engine.bind import Binding, bind
+from stom_ray.engine.kernel_runtime import entry_table, next_open
+from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix
+from stom_ray.features.windows import precomputed, raw
+from stom_ray.schema.ladder import tick_units, vi_below5s
+from stom_ray.store.panel import Panel, Selection
+
+Bools = NDArray[np.bool_]
+WindowKey = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class BatchWindows:
+    """Window sites of a batch of parameter rows, before columns are placed.
+
+    lengths, faults: (n_candidates, n_windows) int64; a length is 0 where there is a fault.
+    """
+
+    lengths: Ints
+    faults: Ints
+
+
+def batch_windows(emitted: EmittedKernel, params: ParamMatrix, strict: bool) -> BatchWindows:
+    sites = list(emitted.sites.windows)
+    lengths = np.zeros((len(params), len(sites)), dtype=np.int64)
+    faults = np.zeros((len(params), len(sites)), dtype=np.int64)
+    for position, site in enumerate(sites):
+        values, floats = _length_values(site.length, params)
+        with np.errstate(invalid="ignore"):
+            whole = ~floats if strict else ~floats | ((values == np.floor(values)) & (np.abs(values) <= LARGEST_INT))
+        faults[:, position] = np.where(~whole, FLOAT_WINDOW, np.where(values < 1, EMPTY_WINDOW, 0))
+        legal = faults[:, position] == 0
+        lengths[legal, position] = values[legal].astype(np.int64)
+    return BatchWindows(lengths, faults)
+
+
+def _length_values(length: ir.Expr, params: ParamMatrix) -> tuple[Floats, Bools]:
+    """A window length per candidate, and whether it is a Python float."""
+    n = len(params)
+    match length:
+        case ir.Const(value=value) if not isinstance(value, str):
+            return np.full(n, float(value)), np.full(n, isinstance(value, float))
+        case ir.Var(index=index):
+            return params.values[:, index], params.is_float[:, index]
+        case ir.Call(function="int", arguments=(ir.Var(index=index),)):
+            return np.trunc(params.values[:, index]), np.zeros(n, dtype=np.bool_)
+    raise TypeError(f"a window length that changes from row to row is no site: {length}")
+
+
+class Block:
+    """Some instruments of a selection, bound for one kernel and one configuration.
+
+    row_from, session_from: where the block begins in the whole selection.
+    """
+
+    def __init__(self, selection: Selection, emitted: EmittedKernel, config: EngineConfig, row_from: int, session_from: int) -> None:
+        self.row_from = row_from
+        self.session_from = session_from
+        self.panel = selection.selected
+        self.selection = selection
+        self.emitted = emitted
+        self.config = config
+        self.binding: Binding = bind(selection, config)
+        self.longest_session = int(np.diff(self.panel.offsets).max(initial=0))
+        self.costs = np.array(
+            [(cost.tax_rate, cost.fee_rate, float(cost.fee_rounding_krw)) for cost in self.binding.costs], dtype=np.float64
+        ).reshape(-1, 3)
+        self.offsets = np.array(self.panel.offsets, dtype=np.int64)
+        self.firsts = self.panel.instrument_offsets[self.panel.session_code].astype(np.int64)
+        self.tests = self._tests()
+        self.entry = self._entry_table()
+        allowed = self.binding.watched if emitted.buying_has_effects else self.binding.watched & (self.entry[1] > 0.0)
+        self.following = next_open(self.offsets, allowed)
+        self._places: dict[WindowKey, int] = {}
+        self._fixed = len(emitted.sites.columns)
+        self.matrix: Floats = np.empty((self._fixed, self.panel.n_rows), dtype=np.float64)
+        for key, number in emitted.sites.columns.items():
+            self.matrix[number] = named_column(self.binding.rows, key)
+
+    def _tests(self) -> Bools:
+        panel = self.panel
+        tests = np.zeros((panel.n_sessions, max(1, len(self.emitted.sites.texts))), dtype=np.bool_)
+        for test, number in self.emitted.sites.texts.items():
+            names = panel.codes if test.name == "종목코드" else [panel.names.get(code, code) for code in panel.codes]
+            holds = np.array([(name in test.choices) != test.negated for name in names], dtype=np.bool_)
+            tests[:, number] = holds[panel.session_code]
+        return tests
+
+    def _entry_table(self) -> Floats:
+        binding, weighting = self.binding, self.config.weighting
+        weighted = binding.criterion is not None
+        criterion = binding.criterion if binding.criterion is not None else binding.price
+        return entry_table(
+            binding.price,
+            weighted,
+            criterion,
+            self.config.betting,
+            weighting.limits,
+            weighting.factors,
+            self.config.ask_levels,
+            binding.ask_prices,
+            binding.ask_sizes,
+        )
+
+    # Window columns
+
+    def window_table(self, batch: BatchWindows) -> Ints:
+        """(n_candidates, 4, n_windows): column, rows needed, fault, precomputed. Places the columns that are missing."""
+        sites = list(self.emitted.sites.windows)
+        table = np.zeros((len(batch.lengths), 4, max(1, len(sites))), dtype=np.int64)
+        self.place(self.needed_windows(batch))
+        for position, site in enumerate(sites):
+            for length in np.unique(batch.lengths[:, position]):
+                loaded = self.binding.rows.is_loaded(site.function, int(length))
+                here = batch.lengths[:, position] == length
+                table[here, 0, position] = self._places.get((site.function, int(length)), 0)
+                table[here, 1, position] = 1 if loaded else length
+                table[here, 3, position] = loaded
+            table[:, 2, position] = batch.faults[:, position]
+        return table
+
+    def needed_windows(self, batch: BatchWindows) -> set[WindowKey]:
+        """Windows with a column: those that some row can fill."""
+        keys = {(name, length) for name in self.emitted.sites.varying_functions for length in self._loadable(name)}
+        for position, site in enumerate(self.emitted.sites.windows):
+            keys |= self._fillable(site, batch.lengths[:, position])
+        return keys
+
+    def _fillable(self, site: WindowSite, lengths: Ints) -> set[WindowKey]:
+        found = {int(length) for length in np.unique(lengths) if length >= 1}
+        is_loaded = self.binding.rows.is_loaded
+        return {(site.function, n) for n in found if n <= self.longest_session + 1 or is_loaded(site.function, n)}
+
+    def _loadable(self, function: str) -> tuple[int, ...]:
+        return loadable_lengths(function, tuple(sorted(self.binding.rows.loaded_lengths)))
+
+    def loaded_tables(self) -> tuple[Ints, Ints]:
+        """(n_varying, n_lengths) each: precomputed lengths of windows whose length varies by row, and their columns."""
+        functions = list(self.emitted.sites.varying_functions)
+        width = max([1, *(len(self._loadable(function)) for function in functions)])
+        lengths = np.zeros((max(1, len(functions)), width), dtype=np.int64)
+        columns = np.zeros_like(lengths)
+        for number, function in enumerate(functions):
+            for j, length in enumerate(self._loadable(function)):
+                lengths[number, j] = length
+                columns[number, j] = self._places[function, length]
+        return lengths, columns
+
+    def place(self, keys: set[WindowKey]) -> None:
+        """Gives every window a row of the matrix; columns that are no longer needed make room before the matrix grows."""
+        missing = sorted(keys - self._places.keys())
+        free = sorted(set(range(self._fixed, len(self.matrix))) - set(self._places.values()))
+        if len(missing) > len(free):
+            for key in [key for key in self._places if key not in keys]:
+                free.append(self._places.pop(key))
+        if len(missing) > len(free):
+            old = len(self.matrix)
+            grown = np.empty((old + len(missing) - len(free), self.panel.n_rows), dtype=np.float64)
+            grown[:old] = self.matrix
+            self.matrix = grown
+            free.extend(range(old, len(grown)))
+        for key, place in zip(missing, sorted(free), strict=False):
+            self.matrix[place] = self._window(*key)
+            self._places[key] = place
+
+    def _window(self, function: str, length: int) -> Floats:
+        if self.binding.rows.is_loaded(function, length):
+            return precomputed(self.selection.loaded, function, length)[self.selection.rows]
+        return raw(self.panel, function, length)
+
+
+def named_column(rows: Rows, key: str) -> Floats:
+    """A column of the text: a column of the table, or `@name` for what follows from others of the same row."""
+    panel = rows.panel
+    match key:
+        case "@seconds":
+            return rows.seconds
+        case "@release_seconds":
+            return rows.release_seconds
+        case "@시분초":
+            return (panel.clock % 1_000_000).astype(np.float64)
+        case "@호가단위" if panel.layout == "tick_v1":
+            return rows.column("매도호가2") - rows.column("매도호가1")
+        case "@호가단위":
+            return tick_units(rows.column("현재가"), _row_days(panel)).astype(np.float64)
+        case "@VI아래5호가":
+            return vi_below5s(rows.column("VI가격"), rows.column("VI호가단위"), _row_days(panel))
+        case "@순매수금액":
+            return rows.column("초당매수금액") - rows.column("초당매도금액")
+    return rows.column(key)
+
+
+def _row_days(panel: Panel) -> Ints:
+    return np.repeat(panel.session_day, np.diff(panel.offsets)).astype(np.int64)
+
+
+def gate_rows(params: ParamMatrix, config: EngineConfig) -> Ints:
+    """(n_candidates,) 데이터길이 from which a candidate decides."""
+    if not config.gate_var0:
+        return np.full(len(params), config.avgtime, dtype=np.int64)
+    return np.minimum(np.ceil(params.values[:, 0]), 2.0**31).astype(np.int64)
+
+
+# Blocks of instruments
+
+
+def split_selection(selection: Selection, rows_per_block: int) -> Iterator[tuple[Selection, int, int]]:
+    """(part, first row, first session) of consecutive instruments with at most `rows_per_block` rows, but at least one instrument."""
+    panel = selection.selected
+    starts = panel.instrument_offsets
+    if panel.n_rows <= rows_per_block:
+        yield selection, 0, 0
+        return
+    cuts = [0]
+    for code in range(1, len(panel.codes)):
+        if starts[code + 1] - starts[cuts[-1]] > rows_per_block:
+            cuts.append(code)
+    for first, last in itertools.pairwise((*cuts, len(panel.codes))):
+        session = int(np.searchsorted(panel.session_code, first))
+        yield _part(selection, first, last), int(starts[first]), session
+
+
+def _part(selection: Selection, first: int, last: int) -> Selection:
+    selected = _panel_part(selection.selected, first, last)
+    loaded = selection.loaded
+    low = loaded.codes.index(selected.codes[0])
+    high = loaded.codes.index(selected.codes[-1]) + 1
+    start, stop = (int(selection.selected.instrument_offsets[code]) for code in (first, last))
+    rows = selection.rows[start:stop] - loaded.instrument_offsets[low]
+    return Selection(_panel_part(loaded, low, high), selected, rows)
+
+
+def _panel_part(panel: Panel, first: int, last: int) -> Panel:
+    sessions = slice(*np.searchsorted(panel.session_code, (first, last)))
+    rows = slice(int(panel.instrument_offsets[first]), int(panel.instrument_offsets[last]))
+    return Panel(
+        codes=panel.codes[first:last],
+        session_code=panel.session_code[sessions] - first,
+        session_day=panel.session_day[sessions],
+        offsets=panel.offsets[sessions.start : sessions.stop + 1] - rows.start,
+        clock=panel.clock[rows],
+        ranking_clock=panel.ranking_clock,
+        layout=panel.layout,
+        names=panel.names,
+        load=lambda name: panel.column(name)[rows],
+    )
