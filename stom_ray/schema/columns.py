@@ -116,7 +116,7 @@ def detect_layout(names: Iterable[str]) -> str:
         for layout in LAYOUTS.values():
             if have.issuperset(layout.markers):
                 return layout.name
-    nearest = max(LAYOUTS.values(), key=lambda layout: len(have & set(layout.columns)))
+    nearest = min(LAYOUTS.values(), key=lambda layout: len(set(layout.columns) - have))
     lacking = [name for name in nearest.columns if name not in have]
     shown = ", ".join(lacking[:6]) + (f" and {len(lacking) - 6} more" if len(lacking) > 6 else "")
     raise SchemaError(

@@ -14,7 +14,7 @@ from stom_ray.errors import SelectionError, StoreError
 from stom_ray.store.catalog import Catalog, LoadReport, Source, merged, open_catalog
 from stom_ray.store.panel import Panel
 from stom_ray.store.parts import Session, assemble
-from stom_ray.store.select import check_windows, missing_codes, select
+from stom_ray.store.selection import check_windows, missing_codes, select
 
 __all__ = ["LoadReport", "data_hash", "iter_blocks", "load_panel", "select"]
 
@@ -48,7 +48,7 @@ def load_panel(
     check_windows(days, time)
     findings = report if report is not None else LoadReport()
     catalogs = [open_catalog(file) for file in files]
-    wanted = _known(catalogs, codes)
+    wanted = known_codes(catalogs, codes)
     read = [catalog.read(wanted, findings, strict=report is None) for catalog in catalogs]
     panel = panel_of(merged(read), wanted, days or EVERY_DAY, time or ALL_DAY, findings)
     for name in columns or ():
@@ -75,7 +75,7 @@ def iter_blocks(
     files = _files(paths)
     check_windows(days, time)
     catalogs = [open_catalog(file) for file in files]
-    wanted = _known(catalogs, codes)
+    wanted = known_codes(catalogs, codes)
     findings = report if report is not None else LoadReport()
     refusal: SelectionError | None = None
     some = False
@@ -114,7 +114,7 @@ def _files(paths: str | Path | Sequence[str | Path]) -> list[Path]:
     return files
 
 
-def _known(catalogs: Sequence[Catalog], codes: Iterable[str] | None) -> list[str] | None:
+def known_codes(catalogs: Sequence[Catalog], codes: Iterable[str] | None) -> list[str] | None:
     """The codes asked for, sorted; SelectionError when one of them is nowhere."""
     if codes is None:
         return None

@@ -12,7 +12,7 @@ import pyarrow as pa
 from stom_ray.errors import ConfigError, StoreError
 from stom_ray.schema.columns import CLOCK
 from stom_ray.store.catalog import LoadReport, StoreCatalog
-from stom_ray.store.load import ALL_DAY, EVERY_DAY, apply_rule
+from stom_ray.store.load import ALL_DAY, EVERY_DAY, apply_rule, known_codes
 from stom_ray.store.manifest import open_store
 from stom_ray.store.parts import PanelColumns, Session
 
@@ -51,13 +51,15 @@ def plan_shards(
     if not place.is_dir():
         raise StoreError(f"{place}: shards are cut from a store: ingest the database first")
     open_store(place)
-    wanted = None if codes is None else sorted(set(codes))
+    catalog = StoreCatalog(place)
+    wanted = known_codes([catalog], codes)
     findings = report if report is not None else LoadReport()
-    source = StoreCatalog(place).read(wanted, findings, strict=report is None)
+    source = catalog.read(wanted, findings, strict=report is None)
     kept, _ = apply_rule(source, wanted, days or EVERY_DAY, time or ALL_DAY, findings)
     ordered = sorted(kept, key=lambda one: (one.code, one.day))
-    ends = np.cumsum([one.stop - one.start for one in ordered])
-    shares = np.minimum((ends - 1) * n_shards // ends[-1], n_shards - 1)
+    sizes = np.array([one.stop - one.start for one in ordered])
+    ends = np.cumsum(sizes)
+    shares = (2 * ends - sizes) * n_shards // (2 * ends[-1])  # by each session's middle row
     groups = [tuple(ordered[at] for at in np.flatnonzero(shares == share)) for share in range(n_shards)]
     return tuple(Shard(group, tuple(columns)) for group in groups if group)
 
