@@ -39,3 +39,7 @@ class ConfigError(StomError, ValueError):
 
 class LedgerError(StoreError):
     """The trial ledger is damaged in a way that is not a torn tail, or belongs to another study."""
+
+
+class WorkerError(StomError, RuntimeError):
+    """Workers were lost more often than retries allow; what was finished is kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.conditions.ir import Strategy
-from stom_ray.engine.backtest import run
-from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.engine.backtest import choose_backend
+from stom_ray.engine.kernel import CompiledKernel
+from stom_ray.engine.reference import run_reference
+from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.metrics.batch import score, score_folds, trading_days
 from stom_ray.metrics.stom import Fold
 from stom_ray.search.base import FIGURES, ScoreTable
@@ -56,9 +59,10 @@ class Scoring:
 
 
 class SerialEvaluator:
-    """The contract of search/base.py, in this process. Which backend ran, threads and block sizes never change a score.
+    """The contract of search/base.py, in this process. Backend (`reason` says why this one), threads and blocks change no score.
 
-    figures are those over the whole selection; with `folds` the table also has those of each fold's sides.
+    The kernel is compiled and bound on first use and kept. Figures are over the whole selection; with `folds` the table also has
+    those of each fold's sides.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class SerialEvaluator:
         folds: Sequence[Fold] = (),
     ) -> None:
         self._strategy, self._selection, self._config = strategy, selection, config
-        self._threads, self._backend = threads, backend
+        self._threads = threads
+        self._backend, self.reason = choose_backend(backend, strategy)
+        self._kernel: CompiledKernel | None = None
         self._scoring = Scoring(config.betting, tuple(folds))
         self._block_rows = FIRST_BLOCK_ROWS
         self._kernel_s = 0.0
@@ -105,15 +111,23 @@ class SerialEvaluator:
                 tables.append(plain.table(result, n, selected, days))
         return [join_tables(tables, len(days), 0) for tables, days in zip(found, parts, strict=True)]
 
+    def run(self, params: ParamMatrix) -> RunResult:
+        """Trades and faults of all rows at once."""
+        start = time.perf_counter()
+        if self._backend == "reference":
+            result = run_reference(self._strategy, self._selection, params, self._config)
+        else:
+            if self._kernel is None:
+                self._kernel = CompiledKernel(self._strategy, self._selection, self._config)
+            result = self._kernel.run(params, self._threads)
+        self._kernel_s += time.perf_counter() - start
+        return result
+
     def _runs(self, params: ParamMatrix) -> Iterator[tuple[int, RunResult]]:
         at = 0
         while at < len(params):
             rows = np.arange(at, min(at + self._block_rows, len(params)))
-            start = time.perf_counter()
-            result = run(
-                self._strategy, self._selection, take(params, rows), self._config, backend=self._backend, threads=self._threads
-            )
-            self._kernel_s += time.perf_counter() - start
+            result = self.run(take(params, rows))
             self._block_rows = block_rows(len(result.trades), len(rows))
             at += len(rows)
             yield len(rows), result
@@ -141,22 +155,31 @@ def join_tables(tables: Sequence[ScoreTable], n_days: int, n_folds: int) -> Scor
     return FoldedTable(figures, daily, failed, reasons, folds)
 
 
-def merge_shards(parts: Sequence[Trades], sessions: Sequence[int], rows: Sequence[int]) -> Trades:
-    """Trades of the whole selection from those of shards that hold whole instruments, in the order of their codes.
+def merge_shards(parts: Sequence[RunResult], sessions: Sequence[int], rows: Sequence[int]) -> RunResult:
+    """The run of the whole selection from those of shards that hold whole instruments, in the order of their codes.
 
-    sessions, rows: how many of each every shard has; session and row numbers become those of the whole.
+    sessions, rows: how many of each every shard has; session and row numbers become those of the whole. A candidate's fault is
+    that of the first shard where it has one, and it then has no trades, as in an undivided run.
     """
-    first_session = np.cumsum([0, *sessions])
-    first_row = np.cumsum([0, *rows])
+    first_session, first_row = np.cumsum([0, *sessions]), np.cumsum([0, *rows])
+    faults: dict[int, Fault] = {}
+    for k, part in enumerate(parts):
+        for fault in part.faults:
+            faults.setdefault(fault.candidate, replace(fault, row=fault.row + int(first_row[k])))
     moved = [
         replace(
-            part,
-            session=part.session + first_session[k],
-            buy_row=part.buy_row + first_row[k],
-            sell_row=part.sell_row + first_row[k],
+            part.trades,
+            session=part.trades.session + first_session[k],
+            buy_row=part.trades.buy_row + first_row[k],
+            sell_row=part.trades.sell_row + first_row[k],
         )
         for k, part in enumerate(parts)
     ]
-    order = np.argsort(np.concatenate([part.candidate for part in moved]), kind="stable")
-    joined = {name: np.concatenate([getattr(part, name) for part in moved])[order] for name in vars(parts[0])}
-    return Trades(**joined)
+    candidate = np.concatenate([trades.candidate for trades in moved])
+    order = np.argsort(candidate, kind="stable")
+    order = order[~np.isin(candidate[order], list(faults))]
+    joined = {name: np.concatenate([getattr(trades, name) for trades in moved])[order] for name in vars(moved[0])}
+    divisions: Counter[str] = Counter()
+    for part in parts:
+        divisions.update(part.zero_divisions)
+    return RunResult(Trades(**joined), tuple(faults[candidate] for candidate in sorted(faults)), dict(divisions))

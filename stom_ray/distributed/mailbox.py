@@ -1,0 +1,74 @@
+"""How scored batches travel from Tune's trials to the driver, which alone writes the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+
+from stom_ray.engine.types import ParamMatrix
+from stom_ray.errors import StomError
+from stom_ray.search.ledger import Scores
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A scored batch: the arguments of `Ledger.append`, and where the time went. kernel_s, sampler_s: seconds in the island."""
+
+    island: int
+    number: int
+    source: str
+    params: ParamMatrix
+    keys: list[bytes]
+    rows: NDArray[np.int64]
+    scores: Scores
+    wall_s: float
+    kernel_s: float
+    sampler_s: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An island has nothing left to ask."""
+
+    island: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Data, scripts or settings are at fault: trying again will not help. kind: the class of `stom_ray.errors` it was."""
+
+    kind: type[StomError]
+    message: str
+
+    @classmethod
+    def of(cls, error: StomError) -> Failed:
+        # Subclasses elsewhere may not survive pickling; those of errors.py do.
+        return cls(next(base for base in type(error).__mro__ if base.__module__ == StomError.__module__), str(error))
+
+    def to_error(self) -> StomError:
+        return self.kind(self.message)
+
+
+@ray.remote(num_cpus=0)
+class Mailbox:
+    """Keeps letters until they are collected."""
+
+    def __init__(self) -> None:
+        self._letters: list[Letter | Ended | Failed] = []
+
+    def post(self, letter: Letter | Ended | Failed) -> None:
+        self._letters.append(letter)
+
+    def collect(self) -> list[Letter | Ended | Failed]:
+        letters, self._letters = self._letters, []
+        return letters
+
+
+def post(mailbox: Any, letter: Letter | Ended | Failed) -> None:
+    """Returns when the mailbox has it."""
+    ray.get(mailbox.post.remote(letter))

@@ -1,0 +1,93 @@
+"""A Ray session for the length of a `with`: a local one of its own, or a cluster that is there already."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from stom_ray.errors import ConfigError
+
+OBJECT_STORE_MIB = 512
+LEAST_OBJECT_STORE_MIB = 80  # Ray refuses less
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """cpus: of the whole cluster. address: of its head. owned: started here, so it ends with the `with`."""
+
+    cpus: int
+    address: str
+    owned: bool
+
+
+@contextlib.contextmanager
+def session(
+    address: str = "local", *, num_cpus: int | None = None, object_store_mib: int = OBJECT_STORE_MIB, temp_dir: str | None = None
+) -> Iterator[SessionInfo]:
+    """Ray, ready to use.
+
+    address: "local" starts a cluster of `num_cpus` workers (default: the machine's cores) that ends with the `with`; "auto" or
+    HOST:PORT or ray://HOST:PORT joins one, which goes on afterwards. A session that this process has already is used as it is.
+    object_store_mib: shared memory of a local cluster. temp_dir: for sockets and logs of a local one; the path must be short.
+
+    Access: Ray guards its ports by a token, kept in the user's home, which Ray writes world-readable; it is made private here.
+    The ports themselves listen beyond loopback: on a shared machine the token is the only fence. Raises ConfigError when
+    the cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        yield _info(owned=False)
+        return
+    os.environ.setdefault("RAY_task_oom_retries", "2")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    folder = None
+    if address == "local":
+        if object_store_mib < LEAST_OBJECT_STORE_MIB:
+            raise ConfigError(f"object_store_mib is {object_store_mib}: Ray needs at least {LEAST_OBJECT_STORE_MIB}")
+        folder = temp_dir or tempfile.mkdtemp(prefix="sr")
+        ray.init(
+            address="local",
+            num_cpus=num_cpus or os.cpu_count() or 1,
+            object_store_memory=object_store_mib * 2**20,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _temp_dir=folder,
+        )
+    else:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+        except (ConnectionError, TimeoutError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"no Ray cluster answers at {address} ({error}): start one with `ray start --head`, or use address local"
+            ) from error
+    try:
+        _make_token_private()
+        yield _info(owned=address == "local")
+    finally:
+        ray.shutdown()
+        if folder is not None and temp_dir is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def cpus_of_session() -> int:
+    """Processors of the whole cluster."""
+    return int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+
+
+def _info(*, owned: bool) -> SessionInfo:
+    return SessionInfo(cpus_of_session(), ray.get_runtime_context().gcs_address, owned)
+
+
+def _make_token_private() -> None:
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", str(Path.home() / ".ray" / "auth_token")))
+    with contextlib.suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
