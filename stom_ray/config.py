@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from stom_ray.engine.types import EngineConfig, Weighting
 from stom_ray.errors import ConfigError
+from stom_ray.metrics.objectives import Limits
 
 Sampler = Literal["tpe", "random", "grid", "coordinate", "optuna"]
 Objective = Literal["TP", "TPI", "TG", "CAGR", "PM", "P2M", "PAM", "PWM", "PTM", "GM", "GAM", "GWM", "GTM", "G2M"]
@@ -75,16 +77,29 @@ class EngineSection(Section):
     costs: str = Field(default="stom", description="stom, krx (tax by date) or custom:TAX%,FEE%")
 
 
-class LimitsSection(Section):
-    """Low and high bound of seven figures, both inclusive; a violation makes a candidate ineligible."""
+Bounds = tuple[float | None, float | None]
 
-    mdd: tuple[float, float] = (0.0, 100.0)
-    mhct: tuple[float, float] = (0.0, 1_000_000.0)
-    wr: tuple[float, float] = (0.0, 100.0)
-    app: tuple[float, float] = (-100.0, 100.0)
-    atc: tuple[float, float] = (0.0, 1_000_000.0)
-    cagr: tuple[float, float] = (-1_000_000_000.0, 1_000_000_000.0)
-    tpi: tuple[float, float] = (-1_000_000.0, 1_000_000.0)
+
+class LimitsSection(Section):
+    """Low and high bound of seven figures, both inclusive, null = free; a violation makes a candidate ineligible."""
+
+    mdd: Bounds = (None, None)
+    mhct: Bounds = (None, None)
+    wr: Bounds = (None, None)
+    app: Bounds = (None, None)
+    atc: Bounds = (None, None)
+    cagr: Bounds = (None, None)
+    tpi: Bounds = (None, None)
+
+    def limits(self) -> Limits:
+        """As the objectives take them."""
+        pairs = {name: getattr(self, name) for name in type(self).model_fields}
+        return Limits(
+            **{
+                name: (-math.inf if low is None else low, math.inf if high is None else high)
+                for name, (low, high) in pairs.items()
+            }
+        )
 
 
 class SearchSection(Section):
@@ -102,7 +117,7 @@ class SearchSection(Section):
 
 
 class WalkForwardSection(Section):
-    """Lengths in trading days. `stom` is STOM's own split, weeks instead of days, offered for comparison."""
+    """Lengths in trading days. `stom` is STOM's own split, in `weeks` (train, valid, test), for comparison only: it leaks."""
 
     scheme: Literal["rolling", "anchored", "stom"] = "rolling"
     train_days: int = Field(default=10, ge=1)
@@ -110,6 +125,8 @@ class WalkForwardSection(Section):
     test_days: int = Field(default=2, ge=1)
     purge_days: int = Field(default=0, ge=0)
     embargo_days: int = Field(default=0, ge=0)
+    step_days: int | None = Field(default=None, ge=1, description="days a window moves on; default test_days")
+    weeks: tuple[int, int, int] = Field(default=(2, 1, 1), description="train, valid and test weeks of scheme stom")
     top: int = Field(default=20, ge=1, description="best of train that are scored on valid; the best of them goes to test")
 
 
@@ -307,7 +324,7 @@ search:
   seed: 0
   objective: TG                # TP TPI TG CAGR PM P2M PAM PWM PTM GM GAM GWM GTM G2M
   limits:
-    atc: [1, 1000000]          # at least one trade a day
+    atc: [1, null]             # at least one trade a day
 
 walk_forward:                  # leave the section out to search only
   scheme: rolling              # or anchored; stom: STOM's own split, for comparison

@@ -1,0 +1,154 @@
+"""A run from its configuration to its report."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stom_ray.config import RunConfig, load_config
+from stom_ray.errors import ConfigError
+from stom_ray.reports import write_report
+from stom_ray.reports.data import ReportData
+from stom_ray.runs.findings import report_data
+from stom_ray.runs.subject import Subject, open_subject, run_folder
+from stom_ray.runs.workplace import Say, Workplace
+from stom_ray.search.study import StudyResult
+from stom_ray.validation.walk_forward import WalkForwardResult
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a search or walk-forward left behind.
+
+    data: everything the report shows. report: the HTML file. verdict: in plain words. study_id: of the search, "" without one.
+    stopped_by: "done", "time" or "interrupted".
+    """
+
+    folder: Path
+    report: Path
+    data: ReportData
+    study_id: str
+    verdict: str
+    stopped_by: str
+    seconds: dict[str, float]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Every scored row: trial, island, source, vars_i, the figures, objective, failed, reason."""
+        return self.data.trials
+
+    def to_json(self) -> dict[str, Any]:
+        data = self.data
+        return {
+            "folder": str(self.folder),
+            "report": str(self.report),
+            "identity": dict(data.identity),
+            "study_id": self.study_id,
+            "searched": dict(data.searched),
+            "evaluations": len(self.table),
+            "objective": data.objective,
+            "present": data.now,
+            "best": data.best,
+            "test": data.test,
+            "present_on_test": data.now_test,
+            "walk_forward": list(data.walk_forward),
+            "overfitting": data.overfitting,
+            "verdict": self.verdict,
+            "stopped_by": self.stopped_by,
+            "capital": "unlimited",
+            "seconds": self.seconds,
+            "warnings": list(data.warnings),
+        }
+
+    def render(self) -> str:
+        data = self.data
+        lines = [f"warning: {text}" for text in data.warnings]
+        if len(self.table):
+            lines.append(f"{len(self.table):,} rows scored in {self.seconds.get('search', 0.0):,.1f} s ({self.stopped_by})")
+        for name, scored in (("present", data.now), ("best", data.best)):
+            if scored is not None:
+                values = ", ".join(f"{value:g}" for value in scored["values"])
+                lines.append(f"{name:<9} {data.objective} {scored['objective']:>16,.10g}   self.vars = [{values}]")
+        for window in data.walk_forward:
+            lines.append(
+                f"train {window['train'][0]}-{window['train'][1]} {window['train_objective']:>14,.10g}   "
+                f"test {window['test'][0]}-{window['test'][1]} {window['test_objective']:>14,.10g}"
+            )
+        return "\n".join([*lines, self.verdict, f"report    {self.report}"])
+
+
+def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -> RunOutcome:
+    """Search (unless told not to), walk forward where the configuration asks for it, report.
+
+    Raises StomError. Ctrl-C inside a study ends it at a batch border, with a report of what there is.
+    """
+    subject = open_subject(config)
+    folder = run_folder(subject, resume=resume)
+    seconds: dict[str, float] = {}
+    study: StudyResult | None = None
+    forward: WalkForwardResult | None = None
+    with Workplace(subject) as place:
+        if search:
+            started = time.perf_counter()
+            study = place.search(folder, resume=resume, say=say)
+            seconds["search"] = time.perf_counter() - started
+        going_on = study is None or study.stopped_by != "interrupted"
+        if going_on and (config.walk_forward is not None or not search):
+            started = time.perf_counter()
+            forward = place.walk_forward(folder, resume=resume, say=say)
+            seconds["walk_forward"] = time.perf_counter() - started
+    return _finish(subject, folder, study, forward, seconds)
+
+
+def report_again(folder: str | Path, language: str) -> RunOutcome:
+    """The report of a run, made again from its folder; nothing is searched. Raises ConfigError when no run is in there."""
+    place = Path(folder)
+    if not (place / "config.yaml").exists():
+        raise ConfigError(f"{folder}: no run in there (config.yaml is missing). Give the folder that `stom-ray search` named")
+    config = load_config(place / "config.yaml")
+    execution = config.execution.model_copy(update={"language": language, "backend": "serial"})
+    subject = open_subject(config.model_copy(update={"execution": execution}))
+    with Workplace(subject) as workplace:
+        study = workplace.recorded(place)
+        forward = None
+        if _finished(place):
+            forward = workplace.walk_forward(place, resume=True, say=lambda _: None)
+    return _finish(subject, place, study, forward, {})
+
+
+def _finished(folder: Path) -> bool:
+    """Whether the run's walk-forward went through, so that its ledgers replay without a new evaluation."""
+    result = folder / "result.json"
+    if not result.exists():
+        return False
+    record = json.loads(result.read_text(encoding="utf-8"))
+    return bool(record["walk_forward"]) and record["stopped_by"] == "done"
+
+
+def _finish(
+    subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None, seconds: dict[str, float]
+) -> RunOutcome:
+    from stom_ray.reports import headline
+
+    started = time.perf_counter()
+    data = report_data(subject, folder, study, forward)
+    language = subject.config.execution.language
+    paths = write_report(data, folder / "report", lang=language)
+    stops = [result.stopped_by for result in (study, forward) if result is not None]
+    outcome = RunOutcome(
+        folder=folder,
+        report=paths["html"],
+        data=data,
+        study_id=study.study_id if study else "",
+        verdict=headline(data, language),
+        stopped_by=next((stop for stop in stops if stop != "done"), "done"),
+        seconds={**seconds, "report": time.perf_counter() - started},
+    )
+    text = json.dumps(outcome.to_json(), indent=1, ensure_ascii=False, default=str)
+    (folder / "result.json").write_text(text, encoding="utf-8")
+    return outcome

@@ -1,0 +1,50 @@
+"""The demo: a generated market, a real-looking strategy, a search, a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stom_ray.config import RunConfig, load_config
+from stom_ray.errors import StoreError
+from stom_ray.runs.conduct import RunOutcome, conduct
+from stom_ray.runs.workplace import Say
+from stom_ray.simulate import demo_config, demo_strategy, simulate
+from stom_ray.store.ingest import ingest
+
+WALK_FORWARD_DAYS = {"train_days": 8, "valid_days": 3, "test_days": 3}
+
+
+def run_demo(folder: Path, *, evaluations: int, workers: int, seed: int, language: str, say: Say, progress: Say) -> RunOutcome:
+    """Write everything under `folder` and run it: market.db, ticks/, buy.txt, sell.txt, vars.txt, run.yaml, run/.
+
+    A market of the same folder is used again, and an interrupted run is gone on with.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be made ({error.strerror}): choose another place with --out") from error
+    database = folder / f"market-{seed}.db"
+    if not database.exists():
+        say(simulate(database, demo_config(seed=seed)).render())
+    say(ingest([database], folder / f"ticks-{seed}", workers=workers).render())
+    config = write_demo(folder, evaluations=evaluations, workers=workers, seed=seed, language=language)
+    return conduct(config, resume=True, say=progress)
+
+
+def write_demo(folder: Path, *, evaluations: int, workers: int, seed: int, language: str) -> RunConfig:
+    """The scripts and the configuration, as files that a user may edit and run again."""
+    strategy = demo_strategy()
+    for name, text in (("buy", strategy.buy), ("sell", strategy.sell), ("vars", strategy.ranges)):
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    config = RunConfig.model_validate(
+        {
+            "data": {"path": f"ticks-{seed}"},
+            "strategy": {"buy": "buy.txt", "sell": "sell.txt", "ranges": "vars.txt"},
+            "engine": {"costs": "krx"},
+            "search": {"sampler": "tpe", "evaluations": evaluations, "islands": 2, "batch": 100, "seed": seed, "objective": "TG"},
+            "walk_forward": WALK_FORWARD_DAYS,
+            "execution": {"folder": f"run-{seed}-{evaluations}", "workers": workers, "language": language},
+        }
+    )
+    (folder / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    return load_config(folder / "run.yaml")

@@ -1,0 +1,139 @@
+"""What a run is about: rows, scripts, engine settings and space, from its configuration; and its folder.
+
+Folder of a run: config.yaml and copies of the scripts, search/ledger.bin, walk-forward/*/ledger.bin, result.json, report/. The ledgers are
+the truth; everything else can be made again from them, the configuration and the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stom_ray.conditions.compile import compile_strategy
+from stom_ray.conditions.ir import Strategy
+from stom_ray.conditions.printer import strategy_hash
+from stom_ray.conditions.ranges import Ranges, parse_ranges
+from stom_ray.config import RunConfig, parse_span
+from stom_ray.engine.backtest import run_warnings
+from stom_ray.engine.sweeps import loaded_lengths
+from stom_ray.engine.types import EngineConfig, Ints
+from stom_ray.errors import ConfigError, StoreError
+from stom_ray.metrics.batch import trading_days
+from stom_ray.search.goal import StomGoal
+from stom_ray.search.space import Space
+from stom_ray.search.study import StudyConfig
+from stom_ray.store.load import LoadReport, data_hash, load_panel, select
+from stom_ray.store.panel import Panel, Selection
+
+Days = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a run is about: rows, scripts, engine settings, and the space to search."""
+
+    config: RunConfig
+    texts: dict[str, str]
+    loaded: Panel
+    selection: Selection
+    strategy: Strategy
+    ranges: Ranges
+    space: Space
+    engine: EngineConfig
+    goal: StomGoal
+    warnings: tuple[str, ...]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        return {"data": data_hash(self.selection.selected), "strategy": strategy_hash(self.strategy)}
+
+    @property
+    def days(self) -> Ints:
+        """Trading days of the selection, yyyymmdd."""
+        return trading_days(self.selection.selected)
+
+    def on(self, days: Days) -> Selection:
+        """The same rows, of these days only (yyyymmdd, inclusive)."""
+        return select(self.loaded, days=days, time=parse_span(self.config.data.time))
+
+    def study_config(self) -> StudyConfig:
+        """Raises ConfigError for combinations that cannot be searched."""
+        search = self.config.search
+        return StudyConfig(
+            space=self.space,
+            goal=self.goal,
+            subject={**self.hashes, "engine": asdict(self.engine)},
+            sampler=search.sampler,
+            seed=search.seed,
+            islands=search.islands,
+            batch_size=search.batch,
+            evaluations=search.evaluations,
+            patience=search.patience,
+            time_limit_s=search.time_limit_s,
+        )
+
+
+def open_subject(config: RunConfig) -> Subject:
+    """Read data and scripts. Raises StomError for anything wrong with them."""
+    texts = {name: _read(getattr(config.strategy, name), name) for name in ("buy", "sell", "ranges")}
+    data, report = config.data, LoadReport()
+    days, time = parse_span(data.days), parse_span(data.time)
+    loaded = load_panel(
+        [part.strip() for part in data.path.split(",")],
+        codes=data.codes or None,
+        days=parse_span(data.load_days) or days,
+        time=parse_span(data.load_time) or time,
+        report=report,
+    )
+    selection = select(loaded, days=days, time=time)
+    strategy = compile_strategy(
+        texts["buy"], texts["sell"], profile=config.strategy.profile, elapsed=config.strategy.elapsed, layout=loaded.layout
+    )
+    ranges = parse_ranges(texts["ranges"], form=config.strategy.ranges_form)
+    warnings = [*report.warnings, *strategy.warnings, *ranges.warnings, *ranges.lint_against(strategy)]
+    space = Space.from_ranges(ranges, config.strategy.continuous)
+    first = ranges.variables[0]
+    engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
+    goal = StomGoal(config.search.objective, config.search.limits.limits(), config.engine.betting)
+    warnings += run_warnings(strategy, selection, space.present, engine)
+    return Subject(config, texts, loaded, selection, strategy, ranges, space, engine, goal, tuple(warnings))
+
+
+def _read(path: str, what: str) -> str:
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"strategy.{what}: {path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"strategy.{what}: {path}: byte {error.start} is not UTF-8. Save the file as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"strategy.{what}: {path}: cannot be read ({error.strerror})") from error
+
+
+def run_folder(subject: Subject, *, resume: bool) -> Path:
+    """Make the run's folder, with the configuration and copies of the scripts, so that it can be repeated from there.
+
+    Raises ConfigError when a run is in it already and `resume` was not asked for, StoreError when it cannot be written.
+    """
+    config = subject.config
+    folder = Path(config.execution.folder or Path("runs") / config.config_id())
+    if (folder / "config.yaml").exists() and not resume:
+        raise ConfigError(f"{folder}: a run is in there already. Go on with --resume, or set execution.folder to another one")
+    names = {"buy": "buy.txt", "sell": "sell.txt", "ranges": "vars.txt"}
+    data = config.data.model_copy(update={"path": ",".join(str(Path(part).absolute()) for part in config.data.path.split(","))})
+    kept = config.model_copy(
+        update={
+            "data": data,
+            "strategy": config.strategy.model_copy(update=names),
+            "execution": config.execution.model_copy(update={"folder": "."}),
+        }
+    )
+    try:
+        for place in (folder / "search", folder / "walk-forward", folder / "report"):
+            place.mkdir(parents=True, exist_ok=True)
+        for name, file in names.items():
+            (folder / file).write_text(subject.texts[name], encoding="utf-8")
+        (folder / "config.yaml").write_text(kept.to_yaml(), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror}): set execution.folder to a place with room") from error
+    return folder

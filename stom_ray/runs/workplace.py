@@ -1,0 +1,110 @@
+"""Where studies run: this process, or Ray Tune islands over a Ray session. The results are the same."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from stom_ray.errors import ConfigError
+from stom_ray.metrics.stom import Fold
+from stom_ray.runs.subject import Days, Subject
+from stom_ray.search.evaluator import SerialEvaluator
+from stom_ray.search.progress import Progress, ProgressCallback
+from stom_ray.search.study import Study, StudyConfig, StudyResult
+from stom_ray.validation.splits import WalkForward
+from stom_ray.validation.stom_splits import list_days
+from stom_ray.validation.walk_forward import WalkForwardResult, stom_walk_forward, walk_forward
+
+Say = Callable[[str], None]
+
+
+class Workplace:
+    """Use in a `with`: a Ray session that it starts ends with it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._execution = subject.config.execution
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Workplace:
+        if self._execution.backend == "ray":
+            from stom_ray.distributed.session import session
+
+            self._stack.enter_context(session(self._execution.ray_address, num_cpus=self._execution.workers))
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._stack.close()
+
+    @contextlib.contextmanager
+    def evaluator(self, days: Days | None, folds: Sequence[Fold] = ()) -> Iterator[SerialEvaluator]:
+        """Scores in this process; studies over Ray send its rows to the islands instead."""
+        subject = self.subject
+        selection = subject.selection if days is None else subject.on(days)
+        yield SerialEvaluator(subject.strategy, selection, subject.engine, threads=self._execution.workers, folds=folds)
+
+    def study(
+        self, config: StudyConfig, evaluator: SerialEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
+    ) -> StudyResult:
+        """Run one study to its end; the result is the same in both places."""
+        if self._execution.backend == "serial":
+            return Study(config, evaluator, ledger).run(resume=resume, progress=progress)
+        from stom_ray.distributed.islands import run_islands
+
+        return run_islands(config, evaluator, ledger, resume=resume, progress=progress, workers=self._execution.workers)
+
+    def search(self, folder: Path, *, resume: bool, say: Say) -> StudyResult:
+        """The run's study over all selected days."""
+        with self.evaluator(None) as evaluator:
+            ledger = folder / "search" / "ledger.bin"
+            return self.study(self.subject.study_config(), evaluator, ledger, resume, _telling("search", say))
+
+    def recorded(self, folder: Path) -> StudyResult | None:
+        """The run's study as its ledger has it; None when there is none."""
+        ledger = folder / "search" / "ledger.bin"
+        if not ledger.exists():
+            return None
+        return recorded_study(self.subject.study_config(), ledger)
+
+    def walk_forward(self, folder: Path, *, resume: bool, say: Say) -> WalkForwardResult:
+        """Raises ConfigError when the days do not suffice, with the arithmetic."""
+        settings = self.subject.config.walk_forward
+        if settings is None:
+            raise ConfigError(
+                "the configuration has no walk_forward section: add one, `walk_forward: {train_days: 10, test_days: 2}`"
+            )
+        place, days, config = folder / "walk-forward", self.subject.days, self.subject.study_config()
+        told = _telling("walk-forward", say)
+        if settings.scheme == "stom":
+            variant = "RV" if settings.weeks[1] else "R"
+            splits = list_days(variant, int(days[-1]), settings.weeks, days)
+            return stom_walk_forward(config, splits, days, self.evaluator, place, resume=resume, progress=told, study=self.study)
+        windows = WalkForward(
+            train_days=settings.train_days,
+            test_days=settings.test_days,
+            valid_days=settings.valid_days,
+            step_days=settings.step_days,
+            purge_days=settings.purge_days,
+            embargo_days=settings.embargo_days,
+            anchored=settings.scheme == "anchored",
+        ).split(days)
+        return walk_forward(
+            config,
+            windows,
+            self.evaluator,
+            place,
+            scheme=settings.scheme,
+            top=settings.top,
+            resume=resume,
+            progress=told,
+            study=self.study,
+        )
+
+
+def _telling(what: str, say: Say) -> ProgressCallback:
+    def told(progress: Progress) -> None:
+        say(f"{what}: {progress.render()}")
+
+    return told
