@@ -156,7 +156,7 @@ class Scanner:
 
     def number(self, token: Token, line: str) -> Token:
         following = re.match(r"[\w.]+", line[token.end :])
-        digits = re.sub(r"[eE].*|[._]", "", token.text)
+        digits = re.sub(r"[eE].*|[._]", "", token.text).lstrip("0")
         if following:
             raise self.number_suffix(token, following.group())
         if len(digits) > MAX_DIGITS:

@@ -40,6 +40,7 @@ def test_64_brackets_are_read_and_65_are_not() -> None:
 
 def test_18_digits_are_read_and_19_are_not() -> None:
     accepted("매수 = 123456789012345678")
+    accepted("매수 = 0.00012345678901234567")
     assert "19 digits" in str(refused("매수 = 1234567890123456789"))
     assert "19 digits" in str(refused("매수 = 1.234567890123456789"))
 
