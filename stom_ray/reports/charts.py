@@ -181,20 +181,21 @@ def slice_chart(table: pd.DataFrame, best: float | None, now: float | None, phra
         canvas.text(41, up(value) + 4, phrases.compact(value), "tick", "end")
     for value in ticks(across.low, across.high, 5):
         canvas.text(across(value), height - 9, phrases.plain(value), "tick", "middle")
-    for value, css in ((now, "now"), (best, "out")):
-        if value is not None:
-            canvas.line(across(value), 14, across(value), height - 26, f"at {css}")
+    for at, css in ((now, "now"), (best, "out")):
+        if at is not None:
+            canvas.line(across(at), 14, across(at), height - 26, f"at {css}")
     solid = table.dropna(subset=["median"])
-    canvas.path([(across(v), up(m)) for v, m in zip(solid["value"], solid["median"], strict=True)], "line mid")
-    for row in solid.itertuples():
+    points = [tuple(map(float, row)) for row in solid[["value", "median", "best", "trials"]].to_numpy(dtype="float64")]
+    canvas.path([(across(value), up(median)) for value, median, _, _ in points], "line mid")
+    for value, median, top, trials in points:
         title = phrases.say(
             "slice_point",
-            value=phrases.plain(row.value),
-            median=phrases.number(row.median, 2),
-            best=phrases.number(row.best, 2),
-            trials=phrases.number(row.trials),
+            value=phrases.plain(value),
+            median=phrases.number(median, 2),
+            best=phrases.number(top, 2),
+            trials=phrases.number(trials),
         )
-        canvas.circle(across(row.value), up(row.best), 3.6, "dot top", title)
+        canvas.circle(across(value), up(top), 3.6, "dot top", title)
     return canvas.render(phrases.texts["slice_label"])
 
 
@@ -204,6 +205,7 @@ def plane_chart(
     """Median objective for pairs of values of two variables: stronger is further from zero, hue tells the side, a ring marks the
     chosen pair's cell. Nothing scored: an empty string."""
     cells = table.to_numpy(dtype="float64")
+    values_x, values_y = table.columns.to_numpy(dtype="float64"), table.index.to_numpy(dtype="float64")
     if not np.isfinite(cells).any():
         return Markup("")
     rows, columns = cells.shape
@@ -214,20 +216,20 @@ def plane_chart(
     strongest = float(np.nanmax(np.abs(cells)))
     for i in range(rows):
         y = top + (rows - 1 - i) * tall
-        canvas.text(left - 6, y + tall / 2 + 4, phrases.plain(table.index[i]), "tick", "end")
+        canvas.text(left - 6, y + tall / 2 + 4, phrases.plain(values_y[i]), "tick", "end")
         for j in range(columns):
             value = cells[i, j]
-            title = f"{names[0]} {phrases.plain(table.columns[j])}, {names[1]} {phrases.plain(table.index[i])}: "
+            title = f"{names[0]} {phrases.plain(values_x[j])}, {names[1]} {phrases.plain(values_y[i])}: "
             css, fade = ("cell none", 1.0)
             if np.isfinite(value):
                 css, fade = ("cell gain" if value >= 0 else "cell loss", 0.08 + 0.92 * abs(value) / max(strongest, 1e-300))
             canvas.rect(left + j * side, y, side - 1.5, tall - 1.5, css, title + phrases.number(value, 2), fade)
     every = max(1, -(-columns * 44 // (width - left)))
     for j in range(0, columns, every):
-        canvas.text(left + (j + 0.5) * side, top + rows * tall + 15, phrases.plain(table.columns[j]), "tick", "middle")
+        canvas.text(left + (j + 0.5) * side, top + rows * tall + 15, phrases.plain(values_x[j]), "tick", "middle")
     canvas.text(left + columns * side / 2, top + rows * tall + 35, f"→ {names[0]}   ↑ {names[1]}", "panel", "middle")
     if best is not None:
-        j = int(np.abs(table.columns.to_numpy(dtype="float64") - best[0]).argmin())
-        i = int(np.abs(table.index.to_numpy(dtype="float64") - best[1]).argmin())
+        j = int(np.abs(values_x - best[0]).argmin())
+        i = int(np.abs(values_y - best[1]).argmin())
         canvas.rect(left + j * side - 0.5, top + (rows - 1 - i) * tall - 0.5, side - 0.5, tall - 0.5, "ring")
     return canvas.render(phrases.say("plane_label", across=names[0], down=names[1]))

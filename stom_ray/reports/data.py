@@ -53,7 +53,7 @@ class Scripts(TypedDict):
 
 
 class Searched(TypedDict):
-    """What the search went through. combinations: size of the space, inf when a range is continuous. ticks: rows of the selection."""
+    """What the search went through. combinations: size of the space, inf when a range is continuous. ticks: rows selected."""
 
     codes: int
     days: int
@@ -181,4 +181,6 @@ class ReportData:
 def _require(what: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise ConfigError(f"a report cannot be made: {what} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
+        raise ConfigError(
+            f"a report cannot be made: {what} has no column {', '.join(missing)}; it has {', '.join(frame.columns)}"
+        )

@@ -29,7 +29,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """name: id in the page. note: said below, e.g. that rows are left out. group: titles over columns with their spans."""
+    """name: id in the page. note: said below, e.g. that rows are left out. group: titles over columns with their spans.
+    wraps: long code may break into lines."""
 
     name: str
     caption: str
@@ -39,6 +40,11 @@ class Grid:
     group: tuple[tuple[str, int], ...] = ()
     sortable: bool = True
     wraps: bool = False
+
+    @property
+    def bar_text(self) -> int:
+        """Longest text beside a bar, so that bars of a column stand in line."""
+        return max((len(cell.text) for row in self.rows for cell in row if cell.bar is not None), default=0)
 
 
 def text(value: str, css: str = "") -> Cell:

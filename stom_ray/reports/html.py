@@ -82,6 +82,7 @@ def _view(data: ReportData, phrases: Phrases) -> dict[str, Any]:
         "equity": _equity(data, phrases),
         "legend": [(line.css, line.name) for line in _lines(data, phrases)],
         "windows": _windows(data, phrases),
+        "walk_forward_note": phrases.say("walk_forward_note", objective=data.objective, scheme=_schemes(data)),
         "breakdowns": [kind for kind in kinds if kind is not None],
         **_sessions(data, phrases),
         **_importance(data, found, phrases),
@@ -118,6 +119,10 @@ def _windows(data: ReportData, phrases: Phrases) -> tuple[Grid, Markup] | None:
         return None
     chart = _both(lambda width: charts.windows_chart(data.walk_forward, width, phrases))
     return sections.windows_grid(data.walk_forward, phrases), chart
+
+
+def _schemes(data: ReportData) -> str:
+    return ", ".join(dict.fromkeys(window["scheme"] for window in data.walk_forward))
 
 
 def _sessions(data: ReportData, phrases: Phrases) -> Mapping[str, Any]:
@@ -173,10 +178,9 @@ def _value(row: Scored | None, name: str, data: ReportData) -> float | None:
 
 
 def _plane(data: ReportData, found: Importance, phrases: Phrases) -> Figure | None:
-    order = _ordered(data, found)
-    if len(order) < 2:
+    if len(found.shares) < 2:
         return None
-    across, down = order[0], order[1]
+    across, down = list(found.shares)[:2]
     table = plane(data.trials, across, down)
     names = (sections.variable_name(across), sections.variable_name(down))
     at = (_value(data.best, across, data), _value(data.best, down, data))

@@ -1,9 +1,10 @@
 """Which variables moved the objective, and how: importance, slices and the plane of the two that matter most.
 
-Importance: objectives are replaced by their ranks (so that "no trades" and violated limits are merely last) and an additive model,
-a free level for each value or bin of each variable, is fitted by least squares over all trials at once. A variable's share is the
-covariance of its fitted part with the ranks over their variance (Li et al. 2010, J. Phys. Chem. A 114, 6022: total contribution
-S_i). Shares add up to the model's R², also where a sampler's picks are correlated; what is missing to 1 is interplay and noise.
+Importance: objectives are replaced by their ranks (so that "no trades" and violated limits are merely last) and an additive
+model, a free level for each value or bin of each variable, is fitted by least squares over all trials at once. A variable's share
+is the covariance of its fitted part with the ranks over their variance (Li et al. 2010, J. Phys. Chem. A 114, 6022: total
+contribution S_i). Shares add up to the model's R², also where a sampler's picks are correlated; what is missing to 1 is interplay
+and noise.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ def levels(values: Floats, most: int) -> tuple[Ints, Floats]:
 
     values: (n,), no NaN. Returns: (n,) 0-based, (n_levels,) ascending.
     """
-    distinct, where = np.unique(values, return_inverse=True)
+    distinct, where = np.unique(values.astype(np.float64), return_inverse=True)
+    centres: Floats = distinct
     if len(distinct) > most:
         edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, most + 1))[1:-1])
         _, where = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
-        distinct = pd.Series(values).groupby(where).median().to_numpy()
-    return where.astype(np.int64), distinct.astype(np.float64)
+        centres = pd.Series(values).groupby(where).median().to_numpy(dtype="float64")
+    return where.astype(np.int64), centres
 
 
 def importance(trials: pd.DataFrame, variables: Sequence[str]) -> Importance:

@@ -28,7 +28,7 @@ def texts(lang: str) -> dict[str, str]:
 
 
 class Phrases:
-    """Texts and number formats of one language. None, NaN and ±inf numbers are written as a dash unless a method says otherwise."""
+    """Texts and number formats of one language. None, NaN and ±inf are written as a dash."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang

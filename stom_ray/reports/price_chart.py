@@ -5,20 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from stom_ray.reports.phrases import Phrases
 from stom_ray.reports.svg import Canvas, Scale, padded, shorten, ticks
 from stom_ray.reports.tables import thinned
+
+Floats = NDArray[np.float64]
 
 _POINTS = 420
 _STEPS = (60, 120, 300, 600, 900, 1800, 3600)
 _MOST_MARKS = 150
 
 
-def seconds_of_day(clock: pd.Series) -> np.ndarray:
+def seconds_of_day(clock: pd.Series) -> Floats:
     """yyyymmddhhmmss -> seconds since midnight, (n,) float64."""
     hms = clock.to_numpy(dtype=np.int64) % 1_000_000
-    return (hms // 10_000 * 3600 + hms // 100 % 100 * 60 + hms % 100).astype(np.float64)
+    seconds: Floats = (hms // 10_000 * 3600 + hms // 100 % 100 * 60 + hms % 100).astype(np.float64)
+    return seconds
 
 
 def session_trades(trades: pd.DataFrame, code: str, day: int) -> pd.DataFrame:
@@ -52,7 +56,7 @@ def session_chart(prices: pd.DataFrame, trades: pd.DataFrame, width: int, phrase
     return canvas.render(phrases.say("session_label", trades=len(trades)))
 
 
-def _positive(column: pd.Series) -> np.ndarray:
+def _positive(column: pd.Series) -> Floats:
     values = column.to_numpy(dtype="float64")
     return np.where(values > 0, values, np.nan)
 
@@ -72,13 +76,12 @@ def _axes(canvas: Canvas, across: Scale, up: Scale, left: float, right: float, b
 
 def _marks(canvas: Canvas, trades: pd.DataFrame, across: Scale, up: Scale, phrases: Phrases) -> None:
     bought, sold = seconds_of_day(trades["buy_time"]), seconds_of_day(trades["sell_time"])
-    for row, start, end in zip(trades.itertuples(), bought, sold, strict=True):
-        side = "gain" if row.profit_krw >= 0 else "loss"
-        entry, leave = (across(start), up(float(row.buy_price))), (across(end), up(float(row.sell_price)))
+    for row, start, end in zip(trades.to_dict("records"), bought, sold, strict=True):
+        side = "gain" if row["profit_krw"] >= 0 else "loss"
+        entry, leave = (across(start), up(float(row["buy_price"]))), (across(end), up(float(row["sell_price"])))
         canvas.line(*entry, *leave, f"hold {side}")
-        canvas.mark(*entry, 5, "entry", f"{phrases.texts['buy']} {phrases.time(row.buy_time)} {row.buy_price:,}", "up")
-        title = (
-            f"{phrases.texts['sell']} {phrases.time(row.sell_time)} {row.sell_price:,} "
-            f"({phrases.percent(row.profit_pct, 2, sign=True)}) {shorten(str(row.label), 120)}"
-        )
-        canvas.mark(*leave, 5, f"exit {side}", title, "down")
+        bought_at = f"{phrases.time(row['buy_time'])} {phrases.number(row['buy_price'])}"
+        canvas.mark(*entry, 6.5, "entry", f"{phrases.texts['buy']} {bought_at}", "up")
+        sold_at = f"{phrases.time(row['sell_time'])} {phrases.number(row['sell_price'])}"
+        made = f"({phrases.percent(row['profit_pct'], 2, sign=True)}) {shorten(str(row['label']), 120)}"
+        canvas.mark(*leave, 6.5, f"exit {side}", f"{phrases.texts['sell']} {sold_at} {made}", "down")

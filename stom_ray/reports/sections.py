@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ from stom_ray.search.base import FIGURES
 
 MOST_ROWS = {"day": 250, "time": 60, "reason": 40, "code": 50, "windows": 120, "trials": 50, "faults": 10}
 _SHOWN_FIGURES = ("tc", "wr", "app", "tsg", "tpi", "mdd")
+_SHOWN_COLUMNS = (("trades", "win_rate", "mean_pct", "mean_hold", "profit"), ("trades", "win_rate", "mean_pct", "profit"))
 
 
 def figure_text(name: str, value: float | None, phrases: Phrases) -> str:
@@ -91,26 +93,28 @@ def windows_grid(windows: Sequence[Window], phrases: Phrases) -> Grid:
     say = phrases.texts
     shown = list(windows)[-MOST_ROWS["windows"] :]
     most = grid.largest([window["test_figures"].get("tsg", 0.0) for window in shown])
+    years = {day // 10_000 for window in shown for part in ("train", "test") for day in window[part][:2]}
+    several = len({window["scheme"] for window in windows}) > 1
     columns = (
-        Column(say["scheme"], numeric=False),
-        *(Column(say[part], numeric=False) for part in ("train_days", "valid_days", "test_days")),
+        *((Column(say["scheme"], numeric=False),) if several else ()),
+        *(Column(say[part], numeric=False) for part in ("test_days", "train_days", "valid_days")),
         *(Column(say[part], say["objective"]) for part in ("train", "valid", "test")),
         Column(say["trades"]),
         Column(say["figure_wr"]),
         Column(say["profit"]),
         Column(say["chosen"], numeric=False),
     )
-    rows = tuple(_window_row(window, most, phrases) for window in shown)
+    rows = tuple(_window_row(window, most, len(years) > 1, phrases)[0 if several else 1 :] for window in shown)
     return Grid("windows", say["walk_forward"], columns, rows, _left_out(len(shown), len(windows), phrases))
 
 
-def _window_row(window: Window, most: float, phrases: Phrases) -> tuple[Cell, ...]:
+def _window_row(window: Window, most: float, with_year: bool, phrases: Phrases) -> tuple[Cell, ...]:
     figures = window["test_figures"]
     profit = figures.get("tsg", 0.0)
     objectives = (window["train_objective"], window["valid_objective"], window["test_objective"])
     return (
         grid.text(window["scheme"]),
-        *(_span(window[part], phrases) for part in ("train", "valid", "test")),
+        *(_span(days, with_year, phrases) for days in (window["test"], window["train"], window["valid"])),
         *(grid.number(objective_text(value, phrases), value) for value in objectives),
         grid.number(phrases.number(figures.get("tc")), figures.get("tc")),
         grid.number(phrases.percent(figures.get("wr")), figures.get("wr")),
@@ -119,12 +123,11 @@ def _window_row(window: Window, most: float, phrases: Phrases) -> tuple[Cell, ..
     )
 
 
-def _span(days: Sequence[int], phrases: Phrases) -> Cell:
+def _span(days: Sequence[int], with_year: bool, phrases: Phrases) -> Cell:
     if not days:
         return Cell("–")
-    first, last = phrases.day(days[0]), phrases.day(days[1])
-    end = last[5:] if first[:4] == last[:4] else last
-    return Cell(phrases.say("day_span", first=first, last=end, days=days[2]), str(days[0]), css="nowrap")
+    first, last = (phrases.day(day)[0 if with_year else 5 :] for day in days[:2])
+    return Cell(phrases.say("day_span", first=first, last=last, days=days[2]), str(days[0]), css="nowrap")
 
 
 def breakdown(data: ReportData, kind: str, phrases: Phrases) -> Grid | None:
@@ -139,45 +142,46 @@ def breakdown(data: ReportData, kind: str, phrases: Phrases) -> Grid | None:
     sides = [side for side in (1, 0) if len(found[side])]
     if not sides:
         return None
-    joined = tables.side_by_side(found[sides[0]], found[1 - sides[0]])
+    joined = tables.side_by_side(found[sides[0]], found[1 - sides[0]], sides[0])
     if kind in ("day", "time"):
         joined = joined.sort_index(ascending=kind == "time")
-    joined.columns = [(sides[0] if which == 0 else 1 - sides[0], name) for which, name in joined.columns]
     shown = joined.head(MOST_ROWS[kind])
     say = phrases.texts
-    columns = (Column(say[f"by_{kind}"], numeric=False), *(column for _ in sides for column in _breakdown_columns(phrases)))
+    titles = [say[name] for names in _SHOWN_COLUMNS[: len(sides)] for name in names]
+    columns = (Column(say[f"key_{kind}"], numeric=False), *(Column(title) for title in titles))
     most = {side: grid.largest(list(shown[(side, "profit")])) for side in sides}
     rows = tuple(
-        (_key_cell(kind, key, data, phrases), *(cell for side in sides for cell in _cells(row, side, most[side], phrases)))
+        (
+            _key_cell(kind, key, data, phrases),
+            *(cell for place, side in enumerate(sides) for cell in _cells(row, side, place, most[side], phrases)),
+        )
         for key, row in zip(shown.index, shown.to_dict("records"), strict=True)
     )
-    group = (("", 1), *((say["row_test" if side else "row_best"], 5) for side in sides))
+    group = (("", 1), *((say["row_test" if side else "row_best"], len(_SHOWN_COLUMNS[i])) for i, side in enumerate(sides)))
     note = _left_out(len(shown), len(joined), phrases)
     return Grid(f"by-{kind}", say[f"by_{kind}"], columns, rows, note, group, wraps=kind == "reason")
 
 
-def _breakdown_columns(phrases: Phrases) -> list[Column]:
-    say = phrases.texts
-    return [Column(say["trades"])] + [Column(say[name]) for name in ("win_rate", "mean_pct", "mean_hold", "profit")]
-
-
-def _cells(row: dict[tuple[int, str], float], side: int, most: float, phrases: Phrases) -> list[Cell]:
+def _cells(row: dict[Hashable, Any], side: int, place: int, most: float, phrases: Phrases) -> list[Cell]:
     value = {name: float(row[(side, name)]) for name in tables.TABLE_COLUMNS}
-    return [
-        grid.number(phrases.number(value["trades"]), value["trades"]),
-        grid.number(phrases.percent(value["win_rate"], 1), value["win_rate"]),
-        grid.number(phrases.percent(value["mean_pct"], 2, sign=True), value["mean_pct"]),
-        grid.number(phrases.held(value["hold_s"]), value["hold_s"]),
-        grid.bar(phrases.number(value["profit"], 0, sign=True), value["profit"], most),
-    ]
+    cells = {
+        "trades": grid.number(phrases.number(value["trades"]), value["trades"]),
+        "win_rate": grid.number(phrases.percent(value["win_rate"], 1), value["win_rate"]),
+        "mean_pct": grid.number(phrases.percent(value["mean_pct"], 2, sign=True), value["mean_pct"]),
+        "mean_hold": grid.number(phrases.held(value["hold_s"]), value["hold_s"]),
+        "profit": grid.bar(phrases.number(value["profit"], 0, sign=True), value["profit"], most),
+    }
+    return [cells[name] for name in _SHOWN_COLUMNS[place]]
 
 
 def _key_cell(kind: str, key: int | str, data: ReportData, phrases: Phrases) -> Cell:
     if kind == "day":
         return Cell(phrases.day(int(key)), str(key), css="nowrap")
     if kind == "time":
-        end = int(key) + 10 if int(key) % 100 < 50 else int(key) + 50
-        return Cell(f"{int(key) // 100:02d}:{int(key) % 100:02d}–{end // 100:02d}:{end % 100:02d}", f"{int(key):04d}", css="nowrap")
+        start = int(key)
+        end = start + (10 if start % 100 < 50 else 50)
+        span = f"{start // 100:02d}:{start % 100:02d}–{end // 100:02d}:{end % 100:02d}"
+        return Cell(span, f"{start:04d}", css="nowrap")
     if kind == "reason":
         return grid.text(shorten(str(key), 160), "code")
     name = data.names.get(str(key), "")
@@ -226,7 +230,7 @@ def trials_grid(data: ReportData, phrases: Phrases) -> Grid:
     return Grid("trials", say["top_trials"], columns, rows, note)
 
 
-def _trial_row(row: dict[str, float | str], variables: Sequence[str], phrases: Phrases) -> tuple[Cell, ...]:
+def _trial_row(row: dict[Hashable, Any], variables: Sequence[str], phrases: Phrases) -> tuple[Cell, ...]:
     def value(name: str) -> float:
         return float(row[name])
 
@@ -246,7 +250,7 @@ def faults_grid(trials: pd.DataFrame, phrases: Phrases) -> Grid | None:
     if reasons.empty:
         return None
     shown = reasons.head(MOST_ROWS["faults"])
-    rows = tuple((grid.text(reason, "code"), grid.number(phrases.number(count), count)) for reason, count in shown.items())
+    rows = tuple((grid.text(str(reason), "code"), grid.number(phrases.number(count), count)) for reason, count in shown.items())
     columns = (Column(phrases.texts["reason"], numeric=False), Column(phrases.texts["trials"]))
     return Grid("faults", phrases.texts["faults"], columns, rows, _left_out(len(shown), len(reasons), phrases), wraps=True)
 

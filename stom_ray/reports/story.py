@@ -33,13 +33,15 @@ def sentences(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[str]
     told = [_searched(data, phrases), _outcomes(data, phrases)]
     if data.best is not None:
         made = data.best["figures"]
-        told.append(phrases.say("told_best", profit=phrases.won(made.get("tsg"), sign=True), trades=phrases.number(made.get("tc"))))
+        told.append(
+            phrases.say("told_best", profit=phrases.won(made.get("tsg"), sign=True), trades=phrases.number(made.get("tc")))
+        )
     if verdict.standing == "untested" or (verdict.standing == "nothing" and not len(data.test_daily)):
         return [*told, phrases.texts["told_untested"]]
     told.append(_tested(data, verdict, phrases))
     if len(data.now_test_daily):
-        profit = float(data.now_test_daily.fillna(0.0).sum())
-        told.append(phrases.say("told_now", profit=phrases.won(profit, sign=True)))
+        now = float(data.now_test_daily.fillna(0.0).sum())
+        told.append(phrases.say("told_now", profit=phrases.won(now, sign=True)))
     return told
 
 

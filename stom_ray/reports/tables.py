@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,9 @@ TABLE_COLUMNS = ("trades", "win_rate", "mean_pct", "hold_s", "profit")
 
 
 def grouped(trades: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
-    """One row per key, sorted by key. trades: count; win_rate: % with profit >= 0; mean_pct: %; hold_s: mean seconds; profit: KRW.
+    """One row per key, sorted by key. trades: how many; win_rate: % with profit >= 0; mean_pct: %; hold_s: mean seconds.
 
-    keys: one for each row of `trades`. No trades: no rows.
+    profit: sum in KRW. keys: one for each row of `trades`. No trades: no rows.
     """
     profit = trades["profit_krw"].astype("float64")
     frame = pd.DataFrame(
@@ -33,7 +34,11 @@ def grouped(trades: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     )
     groups = frame.groupby("key", sort=True)
     table = groups.agg(
-        trades=("profit", "size"), win_rate=("win", "mean"), mean_pct=("pct", "mean"), hold_s=("hold", "mean"), profit=("profit", "sum")
+        trades=("profit", "size"),
+        win_rate=("win", "mean"),
+        mean_pct=("pct", "mean"),
+        hold_s=("hold", "mean"),
+        profit=("profit", "sum"),
     )
     return table[list(TABLE_COLUMNS)]
 
@@ -60,13 +65,13 @@ def per_code(trades: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(table["profit"].abs().sort_values(ascending=False, kind="stable").index)
 
 
-def side_by_side(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Two tables of the same kind with columns (0, name) and (1, name); keys of either, in the order of the first, then the second.
+def side_by_side(first: pd.DataFrame, second: pd.DataFrame, name: int = 0) -> pd.DataFrame:
+    """Two tables of the same kind as columns (name, column) and (1 - name, column).
 
-    A key one table lacks has NaN there.
+    Keys of either, in the order of the first, then of the second; a key one table lacks has NaN there.
     """
     extra = [key for key in second.index if key not in first.index]
-    return pd.concat({0: first, 1: second}, axis=1).reindex([*first.index, *extra])
+    return pd.concat({name: first, 1 - name: second}, axis=1).reindex([*first.index, *extra])
 
 
 def equity(daily: pd.Series) -> pd.Series:
@@ -135,7 +140,7 @@ def thinned(values: np.ndarray, points: int) -> np.ndarray:
         return rows
     edges = np.linspace(0, len(rows), points + 1).astype(np.int64)
     picked = {int(rows[0]), int(rows[-1])}
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges.tolist()):
         part = values[rows[low:high]]
         picked.add(int(rows[low + int(part.argmin())]))
         picked.add(int(rows[low + int(part.argmax())]))

@@ -54,7 +54,14 @@ GRID = [
     np.arange(1000, 5001, 500),
 ]
 LABELS = ("if 수익률 >= self.vars[4]:", "elif 수익률 <= self.vars[5]:", "elif 보유시간 > self.vars[6]:", "strategy end")
-NAMES = {"005930": "한빛전자", "035420": "가람소프트", "068270": "누리바이오", "247540": "다올에너지", "091990": "마루제약", "123450": "새별기계"}
+NAMES = {
+    "005930": "한빛전자",
+    "035420": "가람소프트",
+    "068270": "누리바이오",
+    "247540": "다올에너지",
+    "091990": "마루제약",
+    "123450": "새별기계",
+}
 NOW = [60, 100, 4, 1.5, 1.5, -1.0, 180, 3000]
 BEST = [30, 115, 10, 2.0, 2.25, -1.25, 240, 2500]
 
@@ -111,7 +118,7 @@ def make_trades(days: np.ndarray, a_day: int, mean_pct: float, seed: int) -> pd.
             "sell_amount": 1_000_000 + profit,
             "profit_pct": pct,
             "profit_krw": profit,
-            "label": np.where(pct > 0.9, LABELS[0], np.where(pct < -0.8, LABELS[1], np.where(start < 38_000, LABELS[2], LABELS[3]))),
+            "label": np.select([pct > 0.9, pct < -0.8, start < 34_000], LABELS[:3], LABELS[3]),
             "market_cap": rng.integers(800, 5000, count).astype(float),
         }
     )
