@@ -19,7 +19,8 @@ from stom_ray.errors import ConditionError, ConfigError
 from stom_ray.schema.costs import CostModel, cost_model
 from stom_ray.store.panel import Panel, Selection
 
-LEVELS = (1, 2, 3, 4, 5)
+FiveLevels = tuple[Floats, Floats, Floats, Floats, Floats]
+
 WEIGHTING_ANGLE = 30  # rows, §6.1
 ANGLES = ("등락율각도", "당일거래대금각도", "전일비각도")
 
@@ -35,10 +36,10 @@ class Binding:
     rows: Rows
     price: Floats
     watched: NDArray[np.bool_]
-    ask_prices: tuple[Floats, ...]
-    ask_sizes: tuple[Floats, ...]
-    bid_prices: tuple[Floats, ...]
-    bid_sizes: tuple[Floats, ...]
+    ask_prices: FiveLevels
+    ask_sizes: FiveLevels
+    bid_prices: FiveLevels
+    bid_sizes: FiveLevels
     market_cap: Floats
     criterion: Floats | None
     costs: tuple[CostModel, ...]
@@ -52,14 +53,19 @@ def bind(selection: Selection, config: EngineConfig) -> Binding:
         rows=rows,
         price=column("현재가"),
         watched=column("관심종목") > 0,
-        ask_prices=tuple(column(f"매도호가{level}") for level in LEVELS),
-        ask_sizes=tuple(column(f"매도잔량{level}") for level in LEVELS),
-        bid_prices=tuple(column(f"매수호가{level}") for level in LEVELS),
-        bid_sizes=tuple(column(f"매수잔량{level}") for level in LEVELS),
+        ask_prices=_five_levels(rows, "매도호가"),
+        ask_sizes=_five_levels(rows, "매도잔량"),
+        bid_prices=_five_levels(rows, "매수호가"),
+        bid_sizes=_five_levels(rows, "매수잔량"),
         market_cap=column("시가총액"),
         criterion=weighting_criterion(rows, config.weighting.mode) if config.weighting.mode > 0 else None,
         costs=tuple(cost_model(config.costs, int(day)) for day in selection.selected.session_day),
     )
+
+
+def _five_levels(rows: Rows, name: str) -> FiveLevels:
+    first, second, third, fourth, fifth = (rows.column(f"{name}{level}") for level in (1, 2, 3, 4, 5))
+    return first, second, third, fourth, fifth
 
 
 def weighting_criterion(rows: Rows, mode: int) -> Floats:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stom_ray.conditions.faults import FaultError, fault_message
-from stom_ray.conditions.interpreter import Frame, Interpreter
+from stom_ray.conditions.frame import Frame
+from stom_ray.conditions.interpreter import Interpreter
 from stom_ray.conditions.ir import Strategy
-from stom_ray.engine.bind import Binding, bind, check_run
+from stom_ray.engine.bind import Binding, FiveLevels, bind, check_run
 from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.fills import Levels, fill_price, forced_price, last_price, order_quantity, weighted_betting
 from stom_ray.engine.trades import Trade, trades_from
-from stom_ray.engine.types import EngineConfig, Fault, Floats, ParamMatrix, RunResult
+from stom_ray.engine.types import EngineConfig, Fault, ParamMatrix, RunResult
 from stom_ray.schema.costs import CostModel
 from stom_ray.store.panel import Panel, Selection
 
@@ -217,6 +218,6 @@ class CandidateRun:
         frame.buy_row = -1
 
 
-def _levels(columns: tuple[Floats, ...], row: int) -> Levels:
+def _levels(columns: FiveLevels, row: int) -> Levels:
     first, second, third, fourth, fifth = (float(column[row]) for column in columns)
     return first, second, third, fourth, fifth

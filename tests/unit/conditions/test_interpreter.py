@@ -8,7 +8,8 @@ import pytest
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.faults import FaultError
-from stom_ray.conditions.interpreter import Frame, Interpreter
+from stom_ray.conditions.frame import Frame
+from stom_ray.conditions.interpreter import Interpreter
 from stom_ray.conditions.rows import Rows
 from stom_ray.store.panel import Selection
 
