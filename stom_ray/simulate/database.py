@@ -34,6 +34,7 @@ class DatabaseWriter:
         self._path, self._part = path, path.with_name(path.name + f".{os.getpid()}.part")
         self._profiles, self._columns = profiles, LAYOUTS[layout].columns
         self._digest = hashlib.sha256()
+        self._db: sqlite3.Connection | None = None
 
     @property
     def content_hash(self) -> str:
@@ -43,16 +44,17 @@ class DatabaseWriter:
     def __enter__(self) -> DatabaseWriter:
         try:
             self._part.unlink(missing_ok=True)
-            self._db = sqlite3.connect(self._part, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=OFF")
-            self._db.execute("PRAGMA synchronous=OFF")
-            self._db.execute("BEGIN")
+            self._db = db = sqlite3.connect(self._part, isolation_level=None)
+            db.execute("PRAGMA journal_mode=OFF")
+            db.execute("PRAGMA synchronous=OFF")
+            db.execute("BEGIN")
             body = ", ".join(f'"{name}" {"INTEGER" if name in INTEGER_COLUMNS else "REAL"}' for name in self._columns)
             for profile in self._profiles:
-                self._db.execute(f'CREATE TABLE "{profile.code}" ({body})')
-            self._db.execute('CREATE TABLE "moneytop" ("index" INTEGER, "거래대금순위" TEXT)')
+                db.execute(f'CREATE TABLE "{profile.code}" ({body})')
+            db.execute('CREATE TABLE "moneytop" ("index" INTEGER, "거래대금순위" TEXT)')
             self._write_stockinfo()
         except (sqlite3.Error, OSError) as error:
+            self._discard()
             raise self._failed(error) from error
         return self
 
@@ -77,9 +79,9 @@ class DatabaseWriter:
             return
         try:
             for name in [*(profile.code for profile in self._profiles), "moneytop"]:
-                self._db.execute(f'CREATE INDEX "ix_{name}_index" ON "{name}" ("index")')
-            self._db.execute("COMMIT")
-            self._db.close()
+                self._open.execute(f'CREATE INDEX "ix_{name}_index" ON "{name}" ("index")')
+            self._open.execute("COMMIT")
+            self._open.close()
             os.replace(self._part, self._path)
         except (sqlite3.Error, OSError) as failure:
             self._discard()
@@ -87,18 +89,25 @@ class DatabaseWriter:
 
     def _insert(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         try:
-            self._db.executemany(statement, rows)
+            self._open.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def _write_stockinfo(self) -> None:
         rows = [(profile.code, profile.name, int(profile.kosdaq)) for profile in self._profiles]
         self._digest.update(repr(rows).encode())
-        self._db.execute('CREATE TABLE "stockinfo" ("index" TEXT, "종목명" TEXT, "코스닥" INTEGER)')
-        self._db.executemany('INSERT INTO "stockinfo" VALUES (?,?,?)', rows)
+        self._open.execute('CREATE TABLE "stockinfo" ("index" TEXT, "종목명" TEXT, "코스닥" INTEGER)')
+        self._open.executemany('INSERT INTO "stockinfo" VALUES (?,?,?)', rows)
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise RuntimeError("DatabaseWriter is used outside its with block")
+        return self._db
 
     def _discard(self) -> None:
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
         self._part.unlink(missing_ok=True)
 
     def _failed(self, error: Exception) -> StoreError:

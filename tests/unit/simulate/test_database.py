@@ -59,14 +59,15 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         simulate(tmp_path / "nowhere" / "a.db", SMALL)
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("pages", [2, 8, 60])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int) -> None:
     path = tmp_path / "mine.db"
     path.write_bytes(b"precious")
     connect = sqlite3.connect
 
     def tiny(name: object, **settings: object) -> sqlite3.Connection:
         db = connect(name, **settings)  # type: ignore[call-overload]
-        db.execute("PRAGMA max_page_count = 8")
+        db.execute(f"PRAGMA max_page_count = {pages}")
         return db
 
     monkeypatch.setattr(sqlite3, "connect", tiny)
