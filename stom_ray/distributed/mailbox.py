@@ -16,10 +16,13 @@ from stom_ray.search.ledger import Scores
 
 @dataclass(frozen=True)
 class Letter:
-    """A scored batch: the arguments of `Ledger.append`, and where the time went. kernel_s, sampler_s: seconds in the island."""
+    """A scored batch: the arguments of `Ledger.append`, and where the time went.
+
+    number: None = the next of its island. kernel_s, sampler_s: seconds in the island.
+    """
 
     island: int
-    number: int
+    number: int | None
     source: str
     params: ParamMatrix
     keys: list[bytes]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import ray
 
 from stom_ray.errors import ConfigError
@@ -51,7 +52,7 @@ def session(
     if address == "local":
         if object_store_mib < LEAST_OBJECT_STORE_MIB:
             raise ConfigError(f"object_store_mib is {object_store_mib}: Ray needs at least {LEAST_OBJECT_STORE_MIB}")
-        folder = temp_dir or tempfile.mkdtemp(prefix="sr")
+        folder = temp_dir or scratch_folder()
         ray.init(
             address="local",
             num_cpus=num_cpus or os.cpu_count() or 1,
@@ -75,6 +76,15 @@ def session(
         ray.shutdown()
         if folder is not None and temp_dir is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def scratch_folder() -> str:
+    """A new folder of this process for what need not survive it; those of processes that were killed are swept away."""
+    for left in Path(tempfile.gettempdir()).glob("sr-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"sr-{os.getpid()}-")
 
 
 def cpus_of_session() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from ray import get, put, tune
 
 from stom_ray.conditions.ir import Strategy
 from stom_ray.distributed.mailbox import Ended, Failed, Letter, Mailbox
+from stom_ray.distributed.session import scratch_folder
 from stom_ray.distributed.shipping import portable
 from stom_ray.engine.types import EngineConfig
 from stom_ray.errors import ConfigError, WorkerError
@@ -98,6 +98,10 @@ class Driver:
         self.collect()
         return stopped_by
 
+    def batches_of(self, island: int) -> int:
+        """How many batches of an island are recorded."""
+        return sum(batch.island == island for batch in self.ledger.batches)
+
     def time_is_up(self) -> bool:
         return self.config.time_limit_s is not None and self._meter.elapsed_s >= self.config.time_limit_s
 
@@ -113,7 +117,7 @@ class Driver:
     def tune(self, job: TuneJob) -> None:
         """Run it. Trials that die are left for the next call; WorkerError when `ATTEMPTS` calls in a row recorded nothing."""
         before = len(self.ledger.batches), len(self.ended)
-        folder = tempfile.mkdtemp(prefix="tune-")
+        folder = scratch_folder()
         try:
             with _tune_settings():
                 results = self._tuner(job, folder).fit()
@@ -166,8 +170,9 @@ class Driver:
         )
 
     def _record(self, letter: Letter) -> None:
+        number = self.batches_of(letter.island) if letter.number is None else letter.number
         batch = self.ledger.append(
-            letter.island, letter.number, letter.source, letter.params, letter.keys, letter.rows, letter.scores, letter.wall_s
+            letter.island, number, letter.source, letter.params, letter.keys, letter.rows, letter.scores, letter.wall_s
         )
         if batch is None:
             return

@@ -17,8 +17,8 @@ from stom_ray.search.samplers import Sampler
 from stom_ray.search.space import Space, parameter_keys, take
 from stom_ray.search.tpe_sampler import TpeSampler
 
-SamplerName = Literal["coordinate", "grid", "random", "tpe"]
-ONE_SEQUENCE = ("coordinate", "grid")
+SamplerName = Literal["coordinate", "grid", "optuna", "random", "tpe"]
+ONE_SEQUENCE = ("coordinate", "grid", "optuna")
 MAX_BARREN_BATCHES = 20
 
 
@@ -41,6 +41,8 @@ class IslandPlan:
 
     def make_sampler(self) -> Sampler:
         """ConfigError for an unknown sampler or option, RangeError for a space it cannot search."""
+        if self.sampler == "optuna":
+            raise ConfigError("sampler optuna asks one candidate a trial and runs over Ray only: use the ray backend, or tpe")
         if self.sampler not in get_args(SamplerName):
             raise ConfigError(f"sampler {self.sampler!r}: expected one of {', '.join(get_args(SamplerName))}")
         try:

@@ -37,7 +37,7 @@ class TpeSampler:
         self._startup, self._history = startup, history
         self._positions: list[Floats] = []
         self._objective: list[Floats] = []
-        self._distributions = _distributions(space)
+        self._distributions = distributions(space)
 
     def ask(self, batch: int, n: int, seen: AbstractSet[bytes]) -> ParamMatrix:
         rng = batch_rng(self._seed, self._island, batch)
@@ -108,7 +108,7 @@ def kept_rows(objective: Floats, history: int) -> Ints:
     return np.sort(np.concatenate([ranked[:BEST_ROWS], spread]))
 
 
-def _distributions(space: Space) -> dict[str, BaseDistribution]:
+def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Variable number -> Optuna's distribution; fixed variables are left out."""
     kinds: dict[str, BaseDistribution] = {}
     for column, variable in enumerate(space.variables):

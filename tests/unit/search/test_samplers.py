@@ -121,7 +121,7 @@ def test_samplers_that_need_a_grid_refuse_an_interval():
 
 def test_unknown_samplers_and_options_are_refused():
     space = Space((Choice((1, 2), 1),))
-    with pytest.raises(ConfigError, match="expected one of coordinate, grid, random, tpe"):
+    with pytest.raises(ConfigError, match="expected one of coordinate, grid, optuna, random, tpe"):
         plan(space, "annealing").make_sampler()
     with pytest.raises(ConfigError, match="startup"):
         plan(space, "random", startup=3).make_sampler()

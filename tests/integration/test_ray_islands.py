@@ -1,0 +1,155 @@
+"""A study over Ray Tune gives the table of a study in one process, also after SIGKILL."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stom_ray.conditions.compile import compile_strategy
+from stom_ray.distributed.islands import run_islands
+from stom_ray.distributed.optuna_search import run_optuna_search
+from stom_ray.distributed.session import session
+from stom_ray.distributed.tuning import Subject
+from stom_ray.engine.types import EngineConfig
+from stom_ray.errors import ConfigError
+from stom_ray.search.goal import StomGoal
+from stom_ray.search.ledger import Ledger
+from stom_ray.search.space import Choice, Interval, Space
+from stom_ray.search.study import Study, StudyConfig
+from stom_ray.store.load import select
+
+ROOT = Path(__file__).parents[2]
+BUY = """매수 = True
+if not (체결강도 > self.vars[1]):
+    매수 = False
+elif not (현재가 >= 최고현재가(60, 1)):
+    매수 = False
+if 매수:
+    self.Buy()
+"""
+SELL = """매도 = False
+if 수익률 >= self.vars[2]:
+    매도 = True
+elif 보유시간 > self.vars[3]:
+    매도 = True
+if 매도:
+    self.Sell()
+"""
+SPACE = Space((Choice((30,), 30), Choice(tuple(range(80, 130, 5)), 100), Interval(0.2, 3.0, 1.0), Choice((30, 60, 120, 240), 60)))
+
+pytestmark = pytest.mark.ray
+
+
+def subject_over(panel):
+    selection = select(panel, codes=("005930", "053444"), days=(20230118, 20230126))
+    strategy = compile_strategy(BUY, SELL, profile="corrected")
+    return Subject(strategy, selection, EngineConfig(gate_var0=True))
+
+
+def config(**changes):
+    settings = {
+        "sampler": "tpe",
+        "islands": 3,
+        "batch_size": 10,
+        "evaluations": 90,
+        "options": {"startup": 10},
+        "migrate_every": 2,
+    }
+    return StudyConfig(SPACE, StomGoal("TG"), {"data": "golden"}, **{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def ray_session():
+    with session(num_cpus=2, object_store_mib=120) as info:
+        yield info
+
+
+@pytest.fixture(scope="module")
+def subject(golden_panel):
+    return subject_over(golden_panel)
+
+
+@pytest.fixture(scope="module")
+def whole(subject, tmp_path_factory):
+    return Study(config(), subject.evaluator(), tmp_path_factory.mktemp("whole") / "ledger.bin").run()
+
+
+def same_table(one, other):
+    assert one.keys == other.keys
+    for name in ("figures", "objective", "sharpe", "failed", "island", "batch", "place"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert one.source == other.source
+
+
+def test_islands_on_two_workers_give_the_table_of_one_process(ray_session, subject, whole, tmp_path):
+    seen = []
+    result = run_islands(config(), subject, tmp_path / "ledger.bin", workers=2, progress=seen.append)
+    same_table(result.table, whole.table)
+    assert result.ended == ("evaluations",) * 3
+    assert result.stopped_by == "done"
+    assert seen[-1].evaluations == len(whole.table)
+    assert seen[-1].best == whole.table.objective.max()
+
+
+def test_a_study_begun_in_one_process_goes_on_over_ray(ray_session, subject, whole, tmp_path):
+    started = Study(config(evaluations=60), subject.evaluator(), tmp_path / "ledger.bin").run()
+    result = run_islands(config(), subject, tmp_path / "ledger.bin", workers=1, resume=True)
+    assert result.scored_now == len(whole.table) - len(started.table)
+    same_table(result.table, whole.table)
+
+
+def test_what_the_engine_refuses_ends_the_study_with_that_message(ray_session, subject, tmp_path):
+    narrow = StudyConfig(Space(SPACE.variables[:2]), StomGoal("TG"), {}, evaluations=4, batch_size=2)
+    with pytest.raises(ConfigError, match=r"self\.vars"):
+        run_islands(narrow, subject, tmp_path / "ledger.bin", workers=1)
+
+
+def test_plain_optuna_search_scores_one_candidate_a_trial_and_resumes(ray_session, subject, tmp_path):
+    plain = config(sampler="optuna", islands=1, options={}, migrate_every=0, evaluations=6)
+    first = run_optuna_search(plain, subject, tmp_path / "ledger.bin", workers=2)
+    assert len(first.table) == 7
+    more = run_optuna_search(
+        config(**{**vars_of(plain), "evaluations": 9}), subject, tmp_path / "ledger.bin", workers=2, resume=True
+    )
+    assert more.scored_now == 3
+    assert set(first.table.keys) < set(more.table.keys)
+    assert set(more.table.source) == {"present", "optuna"}
+    with pytest.raises(ConfigError, match="Ray"):
+        Study(plain, subject.evaluator(), tmp_path / "other.bin").run()
+
+
+def vars_of(study):
+    return {name: getattr(study, name) for name in ("sampler", "islands", "options", "migrate_every", "batch_size")}
+
+
+RUNNER = """
+import importlib.util, sys
+from stom_ray.store.load import load_panel
+spec = importlib.util.spec_from_file_location("islands_test", sys.argv[1])
+test = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(test)
+subject = test.subject_over(load_panel(sys.argv[2], time=(90_000, 93_000)))
+with test.session(num_cpus=2, object_store_mib=120):
+    say = lambda progress: print(progress.evaluations, flush=True)
+    test.run_islands(test.config(), subject, sys.argv[3], workers=2, resume=True, progress=say)
+"""
+
+
+def test_a_driver_killed_mid_search_loses_nothing_and_the_rest_gives_the_same_table(golden_db, subject, whole, tmp_path):
+    ledger = tmp_path / "ledger.bin"
+    command = [sys.executable, "-W", "ignore", "-c", RUNNER, __file__, str(golden_db), str(ledger)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as driver:
+        reported = 0
+        while reported < 30:
+            line = driver.stdout.readline()
+            assert line, "the driver ended by itself"
+            reported = int(line)
+        driver.send_signal(signal.SIGKILL)
+    kept = len(Ledger.read(ledger))
+    assert reported <= kept < len(whole.table)
+    result = Study(config(), subject.evaluator(), ledger).run(resume=True)
+    assert result.scored_now == len(whole.table) - kept
+    same_table(result.table, whole.table)
