@@ -91,14 +91,14 @@ class CompiledKernel:
     def _window_keys(self, batch: _Batch) -> list[tuple[str, int]]:
         """Every (function, length) that the batch may need a column for."""
         sites = self._emitted.sites
-        keys = [(name, length) for name in sites.varying_functions for length in (60, 300, 600, 1200, *self.config.loaded_lengths)]
+        keys = [
+            (name, length) for name in sites.varying_functions for length in (60, 300, 600, 1200, *self.config.loaded_lengths)
+        ]
         for position, site in enumerate(sites.windows):
             keys += [(site.function, int(length)) for length in np.unique(batch.windows.lengths[:, position])]
         return keys
 
-    def _run_block(
-        self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints
-    ) -> Trades:
+    def _run_block(self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints) -> Trades:
         """Adds to `faults` and `zeros`, and returns the block's trades by session, then candidate, then time."""
         bound = _Bound(block, batch, block.window_table(batch.windows), *block.loaded_tables(), faults[:, 0] >= 0)
         chunks = _chunks(block.offsets, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
@@ -112,7 +112,10 @@ class CompiledKernel:
             faults[first, 0] = part.faults[first, 0]
             faults[first, 1] = part.faults[first, 1] + block.row_from
             zeros += part.zeros
-        return _trades(block, np.concatenate([part.trades for part in done]))
+        recorded = np.concatenate([part.trades for part in done])
+        if (faults[:, 0] >= 0).any():
+            recorded = recorded[faults[recorded[:, 0], 0] < 0]
+        return _trades(block, recorded)
 
     def _run_chunk(self, bound: _Bound, session_from: int, session_to: int) -> _Part:
         """Sessions of a block, with buffers of trades that grow as they fill up."""
