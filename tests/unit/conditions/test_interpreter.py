@@ -117,6 +117,21 @@ class TestNumbers:
         assert type(evaluate("max(데이터길이, 등락율)").value) is int
         assert type(evaluate("min(데이터길이, 등락율)").value) is np.float64
 
+    def test_signs_not_and_abs(self, evaluate):
+        assert evaluate("-현재가 + abs(-데이터길이) + +3").value == -101.0
+        assert evaluate("not 현재가").value is False
+        assert evaluate("not 현재가N(6)").value is True
+
+    @pytest.mark.parametrize("digits", ["보유시간", "데이터길이 * 9"])
+    def test_digits_that_are_no_small_whole_number_stop(self, evaluate, digits):
+        assert kind_of(evaluate, f"round(현재가, {digits})", side="sell") == "digits"
+
+    def test_zero_to_a_negative_power_is_a_division_by_zero(self, evaluate):
+        result = evaluate("등락율 ** -1", profile="corrected", 등락율=0.0)
+        assert math.isnan(result.value)
+        assert result.zero_divisions == {"buy:1": 1}
+        assert evaluate("등락율 ** -1", 등락율=0.0).value == math.inf
+
 
 class TestNames:
     def test_states_of_the_row(self, evaluate):
