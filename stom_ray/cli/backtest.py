@@ -42,7 +42,7 @@ def command(
         avgtime=avgtime,
         betting=betting,
         vars=options.numbers(vars, "--vars"),
-        choice=api.DataChoice(days, time, load_days, load_time, options.split(codes)),
+        choice=options.choice(days, time, load_days, load_time, codes),
         ask_levels=ask_levels,
         bid_levels=bid_levels,
         weights=options.numbers(weights, "--weights"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stom_ray.api import Backtest
 from stom_ray.errors import ConfigError
+
+if TYPE_CHECKING:
+    from stom_ray.runs.backtest import Backtest
+    from stom_ray.runs.choice import DataChoice
 
 Db = Annotated[str, typer.Option("--db", help="STOM database file(s), joined by commas, or a store made by `stom-ray ingest`")]
 Buy = Annotated[Path, typer.Option("--buy", help="file with the buy condition")]
@@ -85,6 +88,13 @@ def numbers(text: str, option: str) -> tuple[int | float, ...]:
             except ValueError:
                 raise ConfigError(f'{option}: {word!r} is no number. Expected numbers joined by commas, "60,100,5.0"') from None
     return tuple(values)
+
+
+def choice(days: str, time: str, load_days: str, load_time: str, codes: str) -> DataChoice:
+    """The rows that the selection flags name."""
+    from stom_ray.runs.choice import DataChoice
+
+    return DataChoice(days, time, load_days, load_time, split(codes))
 
 
 def read_json(path: Path) -> Any:

@@ -40,4 +40,4 @@ def command(
         end=end,
     )
     options.say(outcome.render(), json)
-    options.write_json(json, outcome.to_json())
+    options.write_json(json, outcome.to_dict())

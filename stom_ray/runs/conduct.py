@@ -14,6 +14,9 @@ from stom_ray.config import RunConfig, load_config
 from stom_ray.errors import ConfigError
 from stom_ray.reports import write_report
 from stom_ray.reports.data import ReportData
+from stom_ray.reports.phrases import Phrases
+from stom_ray.reports.story import headline
+from stom_ray.reports.verdict import judge
 from stom_ray.runs.findings import report_data
 from stom_ray.runs.subject import Subject, open_subject, run_folder
 from stom_ray.runs.workplace import Say, Workplace
@@ -133,8 +136,6 @@ def _finished(folder: Path) -> bool:
 def _finish(
     subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None, seconds: dict[str, float]
 ) -> RunOutcome:
-    from stom_ray.reports import headline
-
     started = time.perf_counter()
     data = report_data(subject, folder, study, forward)
     language = subject.config.execution.language
@@ -142,10 +143,10 @@ def _finish(
     stops = [result.stopped_by for result in (study, forward) if result is not None]
     outcome = RunOutcome(
         folder=folder,
-        report=paths["html"],
+        report=paths.html,
         data=data,
         study_id=study.study_id if study else "",
-        verdict=headline(data, language),
+        verdict=headline(judge(data), Phrases(language)),
         stopped_by=next((stop for stop in stops if stop != "done"), "done"),
         seconds={**seconds, "report": time.perf_counter() - started},
     )

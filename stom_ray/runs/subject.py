@@ -1,7 +1,7 @@
 """What a run is about: rows, scripts, engine settings and space, from its configuration; and its folder.
 
-Folder of a run: config.yaml and copies of the scripts, search/ledger.bin, walk-forward/*/ledger.bin, result.json, report/. The ledgers are
-the truth; everything else can be made again from them, the configuration and the data.
+Folder of a run: config.yaml and copies of the scripts, search/ledger.bin, walk-forward/*/ledger.bin, result.json, report/. The
+ledgers are the truth; everything else can be made again from them, the configuration and the data.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from stom_ray.engine.sweeps import loaded_lengths
 from stom_ray.engine.types import EngineConfig, Ints
 from stom_ray.errors import ConfigError, StoreError
 from stom_ray.metrics.batch import trading_days
+from stom_ray.runs.choice import DataChoice
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.space import Space
 from stom_ray.search.study import StudyConfig
-from stom_ray.store.load import LoadReport, data_hash, load_panel, select
-from stom_ray.store.panel import Panel, Selection
+from stom_ray.store.load import data_hash, select
+from stom_ray.store.panel import Selection
 
 Days = tuple[int, int]
 
@@ -34,7 +35,6 @@ class Subject:
 
     config: RunConfig
     texts: dict[str, str]
-    loaded: Panel
     selection: Selection
     strategy: Strategy
     ranges: Ranges
@@ -54,7 +54,7 @@ class Subject:
 
     def on(self, days: Days) -> Selection:
         """The same rows, of these days only (yyyymmdd, inclusive)."""
-        return select(self.loaded, days=days, time=parse_span(self.config.data.time))
+        return select(self.selection.loaded, days=days, time=parse_span(self.config.data.time))
 
     def study_config(self) -> StudyConfig:
         """Raises ConfigError for combinations that cannot be searched."""
@@ -76,27 +76,23 @@ class Subject:
 def open_subject(config: RunConfig) -> Subject:
     """Read data and scripts. Raises StomError for anything wrong with them."""
     texts = {name: _read(getattr(config.strategy, name), name) for name in ("buy", "sell", "ranges")}
-    data, report = config.data, LoadReport()
-    days, time = parse_span(data.days), parse_span(data.time)
-    loaded = load_panel(
-        [part.strip() for part in data.path.split(",")],
-        codes=data.codes or None,
-        days=parse_span(data.load_days) or days,
-        time=parse_span(data.load_time) or time,
-        report=report,
-    )
-    selection = select(loaded, days=days, time=time)
+    data = config.data
+    selection, notes = DataChoice(data.days, data.time, data.load_days, data.load_time, data.codes).open(data.path)
     strategy = compile_strategy(
-        texts["buy"], texts["sell"], profile=config.strategy.profile, elapsed=config.strategy.elapsed, layout=loaded.layout
+        texts["buy"],
+        texts["sell"],
+        profile=config.strategy.profile,
+        elapsed=config.strategy.elapsed,
+        layout=selection.loaded.layout,
     )
     ranges = parse_ranges(texts["ranges"], form=config.strategy.ranges_form)
-    warnings = [*report.warnings, *strategy.warnings, *ranges.warnings, *ranges.lint_against(strategy)]
+    warnings = [*notes, *strategy.warnings, *ranges.warnings, *ranges.lint_against(strategy)]
     space = Space.from_ranges(ranges, config.strategy.continuous)
     first = ranges.variables[0]
     engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
     goal = StomGoal(config.search.objective, config.search.limits.limits(), config.engine.betting)
     warnings += run_warnings(strategy, selection, space.present, engine)
-    return Subject(config, texts, loaded, selection, strategy, ranges, space, engine, goal, tuple(warnings))
+    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, tuple(warnings))
 
 
 def _read(path: str, what: str) -> str:

@@ -11,13 +11,25 @@ from stom_ray.errors import ConfigError
 from stom_ray.metrics.stom import Fold
 from stom_ray.runs.subject import Days, Subject
 from stom_ray.search.evaluator import SerialEvaluator
+from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import Progress, ProgressCallback
 from stom_ray.search.study import Study, StudyConfig, StudyResult
+from stom_ray.search.table import trial_table
+from stom_ray.store.panel import Selection
 from stom_ray.validation.splits import WalkForward
 from stom_ray.validation.stom_splits import list_days
-from stom_ray.validation.walk_forward import WalkForwardResult, stom_walk_forward, walk_forward
+from stom_ray.validation.walk_forward import DayEvaluator, WalkForwardResult, stom_walk_forward, walk_forward
 
 Say = Callable[[str], None]
+
+
+class PlacedEvaluator(SerialEvaluator):
+    """Remembers what it scores, so that a study can be sent to where its islands are."""
+
+    def __init__(self, subject: Subject, selection: Selection, folds: Sequence[Fold]) -> None:
+        threads = subject.config.execution.workers
+        super().__init__(subject.strategy, selection, subject.engine, threads=threads, folds=folds)
+        self.selection, self.folds = selection, tuple(folds)
 
 
 class Workplace:
@@ -39,21 +51,24 @@ class Workplace:
         self._stack.close()
 
     @contextlib.contextmanager
-    def evaluator(self, days: Days | None, folds: Sequence[Fold] = ()) -> Iterator[SerialEvaluator]:
-        """Scores in this process; studies over Ray send its rows to the islands instead."""
-        subject = self.subject
-        selection = subject.selection if days is None else subject.on(days)
-        yield SerialEvaluator(subject.strategy, selection, subject.engine, threads=self._execution.workers, folds=folds)
+    def evaluator(self, days: Days | None, folds: Sequence[Fold] = ()) -> Iterator[PlacedEvaluator]:
+        """Over all selected days, or these (yyyymmdd, inclusive). It scores in this process; a study's rows may go elsewhere."""
+        selection = self.subject.selection if days is None else self.subject.on(days)
+        yield PlacedEvaluator(self.subject, selection, folds)
 
     def study(
-        self, config: StudyConfig, evaluator: SerialEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
+        self, config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
     ) -> StudyResult:
-        """Run one study to its end; the result is the same in both places."""
+        """Run one study to its end. `evaluator` is one of `self.evaluator`."""
         if self._execution.backend == "serial":
             return Study(config, evaluator, ledger).run(resume=resume, progress=progress)
+        if not isinstance(evaluator, PlacedEvaluator):
+            raise TypeError(f"a study over Ray needs an evaluator of Workplace.evaluator, not {type(evaluator).__name__}")
         from stom_ray.distributed.islands import run_islands
+        from stom_ray.distributed.tuning import Subject as Shipped
 
-        return run_islands(config, evaluator, ledger, resume=resume, progress=progress, workers=self._execution.workers)
+        shipped = Shipped(self.subject.strategy, evaluator.selection, self.subject.engine, folds=evaluator.folds)
+        return run_islands(config, shipped, ledger, workers=self._execution.workers, resume=resume, progress=progress)
 
     def search(self, folder: Path, *, resume: bool, say: Say) -> StudyResult:
         """The run's study over all selected days."""
@@ -66,7 +81,10 @@ class Workplace:
         ledger = folder / "search" / "ledger.bin"
         if not ledger.exists():
             return None
-        return recorded_study(self.subject.study_config(), ledger)
+        config = self.subject.study_config()
+        with Ledger.open(ledger, config.study_id, config.identity()) as book:
+            table = trial_table(book.batches, len(config.space.variables))
+            return StudyResult(config.study_id, table, (None,) * config.islands, "done", 0, book.cut_bytes, 0.0, 0.0, 0.0)
 
     def walk_forward(self, folder: Path, *, resume: bool, say: Say) -> WalkForwardResult:
         """Raises ConfigError when the days do not suffice, with the arithmetic."""
