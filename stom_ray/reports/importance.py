@@ -40,13 +40,14 @@ def levels(values: Floats, most: int) -> tuple[Ints, Floats]:
 
     values: (n,), no NaN. Returns: (n,) 0-based, (n_levels,) ascending.
     """
-    distinct, where = np.unique(values.astype(np.float64), return_inverse=True)
-    centres: Floats = distinct
-    if len(distinct) > most:
+    centres: Floats = np.unique(values)
+    where: Ints = np.searchsorted(centres, values).astype(np.int64)
+    if len(centres) > most:
         edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, most + 1))[1:-1])
-        _, where = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
-        centres = pd.Series(values).groupby(where).median().to_numpy(dtype="float64")
-    return where.astype(np.int64), centres
+        bins = np.searchsorted(edges, values, side="right")
+        where = np.searchsorted(np.unique(bins), bins).astype(np.int64)
+        centres = np.asarray(pd.Series(values).groupby(where).median(), dtype=np.float64)
+    return where, centres
 
 
 def importance(trials: pd.DataFrame, variables: Sequence[str]) -> Importance:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import matplotlib
@@ -58,7 +58,7 @@ def _has_hangul(path: str) -> bool:
 
 
 def draw_png(data: ReportData, path: Path, lang: str = "en") -> Path:
-    """Writes the picture, 1,600 x 1,120 pixels. Without a font for Hangul it is in English, and Korean words become "…".
+    """Writes the picture, 1,600 x 1,120 pixels. Without a font for Hangul it is in English; characters no font has become "…".
 
     Returns: path. Raises OSError when it cannot be written.
     """
@@ -78,7 +78,7 @@ def draw_png(data: ReportData, path: Path, lang: str = "en") -> Path:
         figure = Figure(figsize=(12.8, 8.96), dpi=125, facecolor="white")
         FigureCanvasAgg(figure)
         parts = figure.add_gridspec(
-            3, 2, left=0.065, right=0.93, top=0.8, bottom=0.05, height_ratios=(3.2, 1.1, 2.6), hspace=0.32, wspace=0.16
+            3, 2, left=0.065, right=0.93, top=0.775, bottom=0.05, height_ratios=(3.2, 1.1, 2.6), hspace=0.34, wspace=0.16
         )
         _heading(figure, data, phrases)
         _curves(figure.add_subplot(parts[0, :]), data, phrases)
@@ -89,11 +89,18 @@ def draw_png(data: ReportData, path: Path, lang: str = "en") -> Path:
     return path
 
 
+@lru_cache
+def _glyphs(family: str | None) -> frozenset[int]:
+    """Code points that the family or DejaVu Sans can show."""
+    paths = [font_manager.findfont(name) for name in (family, "DejaVu Sans") if name is not None]
+    return frozenset(point for path in paths for point in FT2Font(path).get_charmap())
+
+
 def _shown(text: str) -> str:
-    """The text as the fonts can show it."""
-    if hangul_font() is not None:
-        return text
-    return re.sub(r"[^\x20-\x7e·–−×]+", "…", text)
+    """The text as the fonts can show it: what they lack becomes an ellipsis."""
+    known = _glyphs(hangul_font())
+    runs = groupby(text, key=lambda char: ord(char) in known)
+    return "".join("".join(chars) if there else "…" for there, chars in runs)
 
 
 def _heading(figure: Figure, data: ReportData, phrases: Phrases) -> None:
@@ -125,6 +132,7 @@ def _curves(axes: Axes, data: ReportData, phrases: Phrases) -> None:
     for number, window in enumerate(tables.stitched_windows(data.walk_forward)):
         first, last = np.searchsorted(days, [window["test"][0], window["test"][1] + 1])
         axes.axvspan(first, last, color="#0072b2", alpha=0.05 + 0.05 * (number % 2), linewidth=0)
+    ends: list[tuple[float, float, str]] = []
     for name, daily, color, style in (
         ("row_best", data.daily, _IN, "--"),
         ("row_now_test", data.now_test_daily, _NOW, ":"),
@@ -133,12 +141,23 @@ def _curves(axes: Axes, data: ReportData, phrases: Phrases) -> None:
         if len(daily):
             places, values = _steps(tables.equity(daily), days)
             axes.plot(places, values, style, color=color, linewidth=2, label=_shown(phrases.texts[name]))
-            end = _shown("  " + phrases.compact(float(values[-1]), sign=True))
-            axes.text(places[-1], values[-1], end, color=color, weight="bold", va="center")
+            ends.append((float(values[-1]), float(places[-1]), color))
     axes.axhline(0, color=_SOFT, linewidth=0.8)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="upper left", frameon=False)
     _day_ticks(axes, days, phrases)
+    axes.tick_params(labelbottom=False)
+    _end_labels(axes, ends, phrases)
+
+
+def _end_labels(axes: Axes, ends: Sequence[tuple[float, float, str]], phrases: Phrases) -> None:
+    """Last value of each line beside its end, pushed apart where they would touch. ends: value, place, color."""
+    low, high = axes.get_ylim()
+    gap, below = (high - low) * 0.065, -np.inf
+    for value, place, color in sorted(ends):
+        y = max(value, below + gap)
+        axes.text(place, y, _shown("  " + phrases.compact(value, sign=True)), color=color, weight="bold", va="center")
+        below = y
 
 
 def _falls(axes: Axes, data: ReportData, phrases: Phrases) -> None:
@@ -172,7 +191,7 @@ def _figures(axes: Axes, data: ReportData, phrases: Phrases) -> None:
     axes.set_axis_off()
     rows: list[tuple[str, Scored | None]] = [("now", data.now), ("best", data.best), ("test", data.test)]
     shown = [(name, row) for name, row in rows if row is not None]
-    edges = np.linspace(0.5, 1.0, len(shown)) if len(shown) > 1 else [1.0]
+    edges = [1.0 - 0.25 * place for place in reversed(range(len(shown)))]
     for edge, (name, _) in zip(edges, shown, strict=True):
         axes.text(edge, 1.0, _shown(phrases.texts[f"row_{name}"]), ha="right", weight="bold", size=9)
     for line, figure in enumerate(_SHOWN):
@@ -194,7 +213,7 @@ def _shares(axes: Axes, data: ReportData, phrases: Phrases) -> None:
     for row, (name, share) in enumerate(shares):
         axes.barh(row, max(share, 0.0), color=_OUT, height=0.55)
         use = shorten(_shown(first_use(name, scripts)), 44)
-        label = f"{100 * share:.1f}%  {use}" if use else f"{100 * share:.1f}%"
+        label = f"{phrases.percent(100 * share, 1)}  {use}".rstrip()
         axes.text(max(share, 0.0) + most * 0.02, row, label, va="center", size=8.5, color=_SOFT)
     axes.set_yticks(range(len(shares)), [variable_name(name) for name, _ in shares])
     axes.set_xlim(0, most * 2.2)

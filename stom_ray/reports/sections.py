@@ -32,6 +32,15 @@ def figure_text(name: str, value: float | None, phrases: Phrases) -> str:
     return phrases.number(value, {"atc": 1, "tpi": 2}.get(name, 0))
 
 
+def measure_text(name: str, value: float | None, phrases: Phrases) -> str:
+    """A measure of `metrics.returns` with its unit; fractions are shown in percent."""
+    if name in ("max_drawdown", "hit_rate", "exposure"):
+        return phrases.percent(None if value is None else 100 * value)
+    if name == "expectancy_krw":
+        return phrases.won(value, sign=True)
+    return phrases.number(value, 0 if name == "drawdown_days" else 3)
+
+
 def objective_text(value: float, phrases: Phrases) -> str:
     """An objective, or what its sentinel stands for (spec/metrics.md)."""
     if value <= tables.REFUSED:
@@ -79,7 +88,7 @@ def _figure_row(name: str, rows: Sequence[Scored], phrases: Phrases) -> tuple[Ce
 def _measure_row(name: str, rows: Sequence[Scored], phrases: Phrases) -> tuple[Cell, ...]:
     values = [row["measures"].get(name) for row in rows]
     title = phrases.texts.get(f"measure_{name}", name)
-    return (Cell(title, css=f"key:{name}"), *(grid.number(phrases.number(value, 3), value) for value in values))
+    return (Cell(title, css=f"key:{name}"), *(grid.number(measure_text(name, value, phrases), value) for value in values))
 
 
 def _tone(value: float | None) -> str:

@@ -30,13 +30,15 @@ def headline(verdict: Verdict, phrases: Phrases) -> str:
 
 def sentences(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[str]:
     """What was searched, what the best row made where it was chosen, what was left of it on days nobody had seen."""
-    told = [_searched(data, phrases), _outcomes(data, phrases)]
+    told = [_searched(data, phrases)]
+    if len(data.trials):
+        told.append(_outcomes(data, phrases))
     if data.best is not None:
         made = data.best["figures"]
         told.append(
             phrases.say("told_best", profit=phrases.won(made.get("tsg"), sign=True), trades=phrases.number(made.get("tc")))
         )
-    if verdict.standing == "untested" or (verdict.standing == "nothing" and not len(data.test_daily)):
+    if not len(data.test_daily):
         return [*told, phrases.texts["told_untested"]]
     told.append(_tested(data, verdict, phrases))
     if len(data.now_test_daily):
@@ -49,7 +51,7 @@ def _searched(data: ReportData, phrases: Phrases) -> str:
     went = data.searched
     known = math.isfinite(went["combinations"])
     return phrases.say(
-        "told_searched",
+        "told_searched" if len(data.trials) else "told_unsearched",
         trials=phrases.number(len(data.trials)),
         variables=len(data.variables),
         space=phrases.say("space", combinations=phrases.compact(went["combinations"])) if known else phrases.texts["space_open"],
@@ -122,7 +124,7 @@ def tiles(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[Tile]:
         ),
         Tile(
             say["tile_trials"],
-            phrases.number(found["n_trials"] if found else len(data.trials)),
+            phrases.number(found["n_trials"] if found else len(data.trials) or None),
             phrases.say("tile_trials_below", days=phrases.number(data.searched["days"])),
         ),
     ]

@@ -21,9 +21,10 @@ DAYS_PER_YEAR = 250
 
 @dataclass(frozen=True)
 class Verdict:
-    """standing: nothing (no trial was scored), untested (no test days), failed (no money on test days), unproven (money, but luck
-    or too little data could explain it), holds. lucky: deflated Sharpe below 0.95 or unknown. short: fewer days than needed.
+    """standing: nothing (neither a scored trial nor a test day), untested (no test days), failed (no money on test days),
+    unproven (money, but luck or too little data could explain it), holds.
 
+    lucky: deflated Sharpe below 0.95 or unknown. short: fewer days than needed.
     days_needed: trading days, inf when no length would do, NaN when unknown. test_profit: KRW on the test days.
     """
 
@@ -38,10 +39,8 @@ def judge(data: ReportData) -> Verdict:
     """The verdict on a study."""
     needed, lucky, short = _overfitting(data)
     profit = float(data.test_daily.fillna(0.0).sum())
-    if outcomes(data.trials)["scored"] == 0:
-        standing: Standing = "nothing"
-    elif len(data.test_daily) == 0:
-        standing = "untested"
+    if len(data.test_daily) == 0:
+        standing: Standing = "untested" if outcomes(data.trials)["scored"] else "nothing"
     elif not profit > 0:
         standing = "failed"
     else:
