@@ -86,7 +86,10 @@ def backtest(
 
 
 def sweep(db: Paths, buy: str | bytes = b"", sell: str | bytes = b"", **options: Any) -> Backtest:
-    """Many runs over the same rows: exactly one of `ranges` (one variable at a time), `rows`, `conditions`; settings as `backtest`."""
+    """Many runs over the same rows; settings as `backtest`.
+
+    Exactly one of `ranges` (one variable at a time), `rows`, `conditions`. Raises StomError.
+    """
     from stom_ray.runs.backtest import sweep as play
 
     return play(db, buy, sell, **options)

@@ -17,6 +17,8 @@ from stom_ray.engine.types import Trades
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+PAUSE_S = 600  # longer gaps without a row of any instrument are pauses of the market, not trading time
+
 
 def daily_returns(daily_profit: Floats, capital: float) -> Floats:
     """KRW per trading day (..., n) over the capital in KRW; ValueError unless it is positive."""
@@ -173,6 +175,15 @@ def measures(
         skew=float(skew(returns)),
         kurtosis=float(kurtosis(returns)),
     )
+
+
+def session_seconds(clock: Ints, n_days: int) -> float:
+    """Seconds of trading per day: from a row to the next of any instrument, pauses longer than PAUSE_S left out.
+
+    clock: (n_rows,) yyyymmddhhmmss of all rows, in any order. n_days: trading days, positive.
+    """
+    steps = np.diff(_elapsed_s(np.unique(clock)))
+    return float((steps[steps <= PAUSE_S].sum() + n_days) / n_days)  # a day's last second counts too
 
 
 def _elapsed_s(clock: Ints) -> Ints:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
 from stom_ray.conditions.compile import compile_conditions, compile_strategy
@@ -21,7 +20,7 @@ from stom_ray.engine.trades_io import trades_frame
 from stom_ray.engine.types import EngineConfig, Fault, Floats, ParamMatrix, Profile, Trades
 from stom_ray.errors import ConfigError, ScriptRuntimeError
 from stom_ray.metrics.batch import score
-from stom_ray.metrics.returns import measures
+from stom_ray.metrics.returns import measures, session_seconds
 from stom_ray.runs.choice import DataChoice, Paths
 from stom_ray.search.base import FIGURES
 from stom_ray.store.panel import Panel, Selection
@@ -245,7 +244,7 @@ def _run(
     return Backtest(
         trades=trades_frame(result.trades, strategy, selection.selected, labels=labels),
         figures=table,
-        measures=_measures(result.trades, daily[0], table, selection.selected, config) if report else {},
+        measures=_measures(result.trades, daily[0], table, selection.selected, config) if report and not result.faults else {},
         faults=result.faults,
         zero_divisions=result.zero_divisions,
         selection=selection,
@@ -260,7 +259,7 @@ def _run(
 def _measures(trades: Trades, daily: Floats, table: pd.DataFrame, selected: Panel, config: EngineConfig) -> dict[str, float]:
 
     capital = float(table["seed"].iloc[0]) or config.betting
-    session_s = len(np.unique(selected.clock)) / len(daily)  # seconds of a day in which any instrument has a row
+    session_s = session_seconds(selected.clock, len(daily))
     return asdict(measures(trades, daily, capital=capital, session_s=session_s))
 
 

@@ -18,7 +18,8 @@ from stom_ray.engine.trades_io import trades_frame
 from stom_ray.engine.types import ParamMatrix, Trades
 from stom_ray.errors import ConfigError
 from stom_ray.metrics.batch import score, trading_days
-from stom_ray.metrics.returns import measures, sharpe
+from stom_ray.metrics.objectives import objective as objective_of
+from stom_ray.metrics.returns import measures, session_seconds, sharpe
 from stom_ray.reports.data import (
     PRICE_COLUMNS,
     Costs,
@@ -135,7 +136,7 @@ def _on_days(trades: Trades, selected: Panel, days: np.ndarray) -> Trades:
 def _played(subject: Subject, trades: Trades, selected: Panel, days: np.ndarray | None) -> Played:
     figures, daily = score(trades, 1, selected, betting=subject.engine.betting, report=True, days=days)
     on = trading_days(selected) if days is None else days
-    session_s = len(np.unique(selected.clock)) / len(trading_days(selected))
+    session_s = session_seconds(selected.clock, len(trading_days(selected)))
     capital = float(figures[0, FIGURES.index("seed")]) or subject.engine.betting
     return Played(
         trades=trades,
@@ -148,7 +149,7 @@ def _played(subject: Subject, trades: Trades, selected: Panel, days: np.ndarray 
 
 def _scored(subject: Subject, row: ParamMatrix | None, played: Played) -> Scored:
     goal = subject.goal
-    objective = float(goal._scored(played.figures[None, :], "TOTAL")[0])
+    objective = float(objective_of(goal.objective, played.figures, goal.limits, betting=goal.betting))
     return {
         "values": [] if row is None else row.values[0].tolist(),
         "figures": dict(zip(FIGURES, played.figures.tolist(), strict=True)),

@@ -123,3 +123,8 @@ def test_measures_are_the_functions_together():
     assert found.exposure == 40 / 120
     assert found.turnover == (4_000_000 - 10_000) / 2e6
     assert (found.skew, found.kurtosis) == (r.skew(daily), r.kurtosis(daily))
+
+
+def test_session_seconds_leave_out_nights_and_lunch_but_not_the_grid_between_rows():
+    clock = np.array([20240102_094003, 20240102_094006, 20240102_094009, 20240102_131003, 20240102_131006, 20240103_094003])
+    assert r.session_seconds(clock, n_days=2) == (6 + 3 + 2) / 2
