@@ -127,6 +127,7 @@ class WalkForwardSection(Section):
     embargo_days: int = Field(default=0, ge=0)
     step_days: int | None = Field(default=None, ge=1, description="days a window moves on; default test_days")
     weeks: tuple[int, int, int] = Field(default=(2, 1, 1), description="train, valid and test weeks of scheme stom")
+    evaluations: int | None = Field(default=None, ge=1, description="rows to score in each window; default search.evaluations")
     top: int = Field(default=20, ge=1, description="best of train that are scored on valid; the best of them goes to test")
 
 

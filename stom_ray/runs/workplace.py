@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ class Workplace:
                 "the configuration has no walk_forward section: add one, `walk_forward: {train_days: 10, test_days: 2}`"
             )
         place, days, config = folder / "walk-forward", self.subject.days, self.subject.study_config()
+        config = replace(config, evaluations=settings.evaluations or config.evaluations)
         told = _telling("walk-forward", say)
         if settings.scheme == "stom":
             variant = "RV" if settings.weeks[1] else "R"
