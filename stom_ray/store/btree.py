@@ -217,26 +217,35 @@ def decode_leaves(
                 return -1
             body = at + header
             types_end = body
+            if types_end - types != n_columns:  # one byte a column: numbers and NULL only
+                return -1
             for column in range(n_columns):
-                kind, types = read_varint(pages, types, types_end)
-                if types < 0 or kind > 9 or kind < 0 or body + widths[kind] > stop:
+                kind = pages[types + column]
+                if kind > 9:
+                    return -1
+                width = widths[kind]
+                if body + width > stop:
                     return -1
                 goal = target[column]
-                if goal != SKIP:
-                    if kind == 7 or 1 <= kind <= 6:
-                        raw[0] = read_big_endian(pages, body, widths[kind])
-                    else:
-                        raw[0] = 1 if kind == 9 else 0
-                    if goal == CLOCK_TARGET:
-                        clock[row] = NO_CLOCK if kind == 0 or kind == 7 else raw[0]
+                if goal >= 0:
+                    if kind == 7:
+                        raw[0] = read_big_endian(pages, body, 8)
+                        values[goal, row] = as_float[0]
                     elif kind == 0:
                         values[goal, row] = np.nan
-                    elif kind == 7:
-                        values[goal, row] = as_float[0]
+                    elif kind >= 8:
+                        values[goal, row] = kind - 8
                     else:
-                        values[goal, row] = np.float64(raw[0])
-                body += widths[kind]
-            if body != stop or types != types_end:
+                        values[goal, row] = np.float64(read_big_endian(pages, body, width))
+                elif goal == CLOCK_TARGET:
+                    if kind == 0 or kind == 7:
+                        clock[row] = NO_CLOCK
+                    elif kind >= 8:
+                        clock[row] = kind - 8
+                    else:
+                        clock[row] = read_big_endian(pages, body, width)
+                body += width
+            if body != stop:
                 return -1
             rowid[row] = key
             row += 1

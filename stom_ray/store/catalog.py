@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -168,7 +169,7 @@ class StoreCatalog:
                 found.fail(code, error)
         findings.extend(found)
         names = {code: name for code, (name, _) in self.manifest(RANKINGS).names.items()}
-        return Source(sessions, self._rankings(), names, self.codes)
+        return Source(sessions, self._rankings, names, self.codes)
 
     def sessions(self, code: str) -> list[Session]:
         """The instrument's days, mapped when used. Raises StoreError when a file is missing or cut."""
@@ -185,6 +186,7 @@ class StoreCatalog:
             for day, one in sorted(manifest.days.items())
         ]
 
+    @cached_property
     def _rankings(self) -> dict[int, RankingDay]:
         manifest = self.manifest(RANKINGS)
         folder = table_folder(self.path, RANKINGS)

@@ -181,7 +181,11 @@ def apply_rule(
             f"no moneytop for {len(unranked)} of the days ({min(unranked)} to {max(unranked)}): all rows of those days are used, "
             "and the seconds that have rows stand in for the ranking's"
         )
-    return kept, np.unique(np.concatenate(ranking_clock)) if ranking_clock else np.empty(0, dtype=np.int64)
+    clock = np.concatenate([np.empty(0, dtype=np.int64), *ranking_clock])
+    if unranked:  # else the days are in order and each is sorted and unique
+        clock.sort()
+        clock = clock[np.diff(clock, prepend=-1) != 0]
+    return kept, clock
 
 
 def _nothing(source: Source, wanted: Sequence[str] | None, days: Window) -> SelectionError:

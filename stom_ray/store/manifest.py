@@ -9,12 +9,13 @@ STORE/moneytop/manifest.json, *.arrow   rankings by day, and the instruments' na
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from stom_ray.errors import StoreError
 from stom_ray.store.segments import write_atomically
@@ -22,6 +23,7 @@ from stom_ray.store.segments import write_atomically
 FORMAT = "stom_ray store"
 SCHEMA_VERSION = 1
 TOP = "manifest.json"
+LOCK = ".lock"
 TICKS = "ticks"
 RANKINGS = "moneytop"
 
@@ -93,24 +95,29 @@ def open_store(folder: Path, *, create: bool = False) -> None:
         raise StoreError(f"{folder}: is a file: a store is a folder")
     if not create:
         raise StoreError(f"{folder}: no store here (no {TOP}): make one with ingest, or give the path of a database file")
-    if folder.exists() and any(one.name != ".lock" for one in folder.iterdir()):
+    if folder.exists() and any(not one.name.startswith(LOCK) for one in folder.iterdir()):
         raise StoreError(f"{folder}: is not empty and no store: choose a new folder")
     write_json(folder / TOP, {"format": FORMAT, "schema_version": SCHEMA_VERSION})
 
 
 @contextlib.contextmanager
 def locked_store(folder: Path) -> Iterator[None]:
-    """Only one ingest at a time writes a store. Raises StoreError when another is running."""
+    """Only one ingest at a time writes a store. Raises StoreError when another is running.
+
+    The lock is an exclusive transaction on an empty SQLite file: it works on every system and ends with its process.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / ".lock", "w")  # noqa: SIM115 - held open as long as the lock
-    except OSError as error:
-        raise StoreError(f"{folder}: cannot be made or written ({error.strerror}): choose another folder") from error
-    with file:
+        connection = apsw.Connection(str(folder / LOCK))
+    except (OSError, apsw.Error) as error:
+        raise StoreError(f"{folder}: cannot be made or written ({error}): choose another folder") from error
+    with contextlib.closing(connection):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            connection.execute("BEGIN EXCLUSIVE")
+        except apsw.BusyError as error:
             raise StoreError(f"{folder}: another ingest is writing it: wait until it has finished") from error
+        except apsw.Error as error:
+            raise StoreError(f"{folder / LOCK}: cannot be locked ({error}): delete it, or choose another folder") from error
         yield
 
 

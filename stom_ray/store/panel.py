@@ -61,6 +61,10 @@ class Panel:
         first = np.searchsorted(self.session_code, np.arange(len(self.codes) + 1))
         return self.offsets[first]
 
+    def session_rows(self, session: int) -> slice:
+        """The session's rows: `panel.column(name)[panel.session_rows(at)]` is a view."""
+        return slice(int(self.offsets[session]), int(self.offsets[session + 1]))
+
     def column(self, name: str) -> Floats:
         """The column, loaded on first use. Raises SchemaError when the layout neither has nor implies it."""
         if name not in self.columns:

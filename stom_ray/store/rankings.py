@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,39 +63,43 @@ def read_rankings(snapshot: Snapshot) -> dict[int, RankingDay] | None:
         raise SchemaError(f"{snapshot.path}: table {MONEYTOP} has {', '.join(columns)}: expected {CLOCK} and {RANKED}")
     sql = f"SELECT {quoted(columns[CLOCK])}, {quoted(columns[RANKED])} FROM {MONEYTOP} NOT INDEXED ORDER BY rowid"
     try:
-        rows = {int(clock): text for clock, text in snapshot.connection.execute(sql) if isinstance(clock, int)}
+        rows = snapshot.connection.execute(sql).fetchall()
     except (apsw.CorruptError, apsw.IOError) as error:
         raise damaged(snapshot.path, MONEYTOP, error) from error
-    ordered = sorted((clock * 100 if clock < 10**12 else clock, text) for clock, text in rows.items())
-    clock = np.array([row[0] for row in ordered], dtype=np.int64)
-    good = np.flatnonzero(valid_clock(clock))
-    by_day: dict[int, list[tuple[int, Any]]] = {}
-    for at in good:
-        by_day.setdefault(int(clock[at]) // 1_000_000, []).append(ordered[at])
-    return {day: ranking_day(day, rows_of_day) for day, rows_of_day in by_day.items()}
+    clock = np.array([row[0] if isinstance(row[0], int) else -1 for row in rows], dtype=np.int64)
+    clock = np.where(clock < 10**12, clock * 100, clock)
+    order = np.flatnonzero(valid_clock(clock))
+    if not (np.diff(clock[order]) > 0).all():
+        order = order[np.argsort(clock[order], kind="stable")]
+        order = order[np.diff(clock[order], append=-1) != 0]
+    clock, texts = clock[order], [rows[at][1] for at in order]
+    starts = np.flatnonzero(np.diff(clock // 1_000_000, prepend=-1)).tolist()
+    stops = [*starts[1:], len(clock)] if starts else []
+    return {
+        int(clock[start]) // 1_000_000: ranking_day(int(clock[start]) // 1_000_000, clock[start:stop], texts[start:stop])
+        for start, stop in zip(starts, stops, strict=True)
+    }
 
 
-def ranking_day(day: int, rows: list[tuple[int, Any]]) -> RankingDay:
-    """Runs of one day's rows (clock, codes joined by ';'), sorted by clock."""
+def ranking_day(day: int, clock: Ints, texts: Sequence[Any]) -> RankingDay:
+    """Runs of one day's rows. clock: (n,) sorted, unique. texts: (n,) codes joined by ';'; anything else names nobody."""
     runs: list[tuple[str, int, int]] = []
     open_since: dict[str, int] = {}
     before: Any = None
-    previous_clock = 0
-    for clock, text in rows:
-        if text != before:
-            now = set(text.split(";")) - {""} if isinstance(text, str) else set()
-            for code in open_since.keys() - now:
-                runs.append((code, open_since.pop(code), previous_clock))
-            for code in now - open_since.keys():
-                open_since[code] = clock
-            before = text
-        previous_clock = clock
-    runs.extend((code, since, previous_clock) for code, since in open_since.items())
+    for at, text in enumerate(texts):
+        if text == before:
+            continue
+        now = set(text.split(";")) - {""} if isinstance(text, str) else set()
+        for code in open_since.keys() - now:
+            runs.append((code, open_since.pop(code), int(clock[at - 1])))
+        for code in now - open_since.keys():
+            open_since[code] = int(clock[at])
+        before = text
+    runs.extend((code, since, int(clock[-1])) for code, since in open_since.items())
     runs.sort()
-    clocks = np.array([clock for clock, _ in rows], dtype=np.int64)
     first = np.array([run[1] for run in runs], dtype=np.int64)
     last = np.array([run[2] for run in runs], dtype=np.int64)
-    return RankingDay(day, clocks, tuple(run[0] for run in runs), first, last)
+    return RankingDay(day, clock, tuple(run[0] for run in runs), first, last)
 
 
 def read_instruments(snapshot: Snapshot) -> dict[str, Instrument]:

@@ -60,6 +60,9 @@ def write_atomically(path: Path, fill: Callable[[Path], None]) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
+    """Makes the new name durable, where the system lets a folder be opened (not on Windows)."""
+    if os.name != "posix":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -152,6 +152,16 @@ def test_no_path_and_folders_that_are_no_store_are_refused(tmp_path):
         load_panel(tmp_path)
 
 
+def test_session_is_a_view_of_its_column(market):
+    panel = load_panel(market)
+    view = panel.column("현재가")[panel.session_rows(3)]
+    assert np.shares_memory(view, panel.column("현재가"))
+    assert (
+        panel.clock[panel.session_rows(3)].tolist()
+        == load_panel(market, codes=["000002"], days=(DAYS[1], DAYS[1])).clock.tolist()
+    )
+
+
 def test_blocks_hold_whole_instruments_and_together_the_panel(market):
     whole = load_panel(market)
     blocks = list(iter_blocks(market, max_rows=300))
