@@ -10,7 +10,7 @@ from stom_ray.store.ingest import ingest
 from stom_ray.store.load import load_panel
 from stom_ray.store.shards import plan_shards
 
-pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
