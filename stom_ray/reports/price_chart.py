@@ -12,10 +12,12 @@ from stom_ray.reports.svg import Canvas, Scale, padded, shorten, ticks
 from stom_ray.reports.tables import thinned
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _POINTS = 420
 _STEPS = (60, 120, 300, 600, 900, 1800, 3600)
 _MOST_MARKS = 150
+_GAP_S = 60
 
 
 def seconds_of_day(clock: pd.Series) -> Floats:
@@ -32,7 +34,7 @@ def session_trades(trades: pd.DataFrame, code: str, day: int) -> pd.DataFrame:
 
 
 def session_chart(prices: pd.DataFrame, trades: pd.DataFrame, width: int, phrases: Phrases) -> Markup:
-    """Last price as a line within bid 1 to ask 1, entries below it pointing up, exits above it pointing down, both joined.
+    """Last price as a line within bid 1 to ask 1, broken where ticks are missing; entries point up, exits down, both joined.
 
     prices: columns PRICE_COLUMNS, in time order; prices <= 0 (an empty side of the book) are not drawn. trades: of this session.
     Long sessions are thinned to the extremes of each stretch; at most 150 trades are marked. No row: an empty string.
@@ -47,13 +49,19 @@ def session_chart(prices: pd.DataFrame, trades: pd.DataFrame, width: int, phrase
     across = Scale(float(at[0]), float(at[-1]), left, right)
     up = Scale(*padded([*last, *trades["buy_price"].astype(float), *trades["sell_price"].astype(float)], 0.1), bottom, 10)
     _axes(canvas, across, up, left, right, bottom, phrases)
-    keep = thinned(last, _POINTS if width > 500 else _POINTS // 2)
-    book = [row for row in keep if np.isfinite(ask[row]) and np.isfinite(bid[row])]
-    edge = [(across(at[row]), up(ask[row])) for row in book] + [(across(at[row]), up(bid[row])) for row in reversed(book)]
-    canvas.path(edge, "book", closed=True)
-    canvas.path([(across(at[row]), up(last[row])) for row in keep], "line price")
+    for rows in _stretches(at):
+        keep = rows[thinned(last[rows], max(2, (_POINTS if width > 500 else _POINTS // 2) * len(rows) // len(at)))]
+        book = [row for row in keep if np.isfinite(ask[row]) and np.isfinite(bid[row])]
+        edge = [(across(at[row]), up(ask[row])) for row in book] + [(across(at[row]), up(bid[row])) for row in reversed(book)]
+        canvas.path(edge, "book", closed=True)
+        canvas.path([(across(at[row]), up(last[row])) for row in keep], "line price")
     _marks(canvas, trades, across, up, phrases)
     return canvas.render(phrases.say("session_label", trades=len(trades)))
+
+
+def _stretches(at: Floats) -> list[Ints]:
+    """Rows between gaps of more than a minute without a tick (a halt, missing data): no line is drawn across."""
+    return np.split(np.arange(len(at)), np.flatnonzero(np.diff(at) > _GAP_S) + 1)
 
 
 def _positive(column: pd.Series) -> Floats:
@@ -71,7 +79,8 @@ def _axes(canvas: Canvas, across: Scale, up: Scale, left: float, right: float, b
     for second in range(-int(-across.low // step) * step, int(across.high) + 1, step):
         canvas.line(across(second), bottom, across(second), bottom + 4, "grid")
         text = f"{second // 3600:02d}:{second // 60 % 60:02d}"
-        canvas.text(across(second), bottom + 18, text, "tick", "middle")
+        x = across(second)
+        canvas.text(min(x, right), bottom + 18, text, "tick", "end" if x > right - 16 else "middle")
 
 
 def _marks(canvas: Canvas, trades: pd.DataFrame, across: Scale, up: Scale, phrases: Phrases) -> None:

@@ -45,7 +45,7 @@ def objective_text(value: float, phrases: Phrases) -> str:
     """An objective, or what its sentinel stands for (spec/metrics.md)."""
     if value <= tables.REFUSED:
         return phrases.texts["no_trades" if value == tables.NO_TRADES else "limit_broken"]
-    return phrases.number(value, 2)
+    return phrases.number(value, 2 if abs(value) < 10_000 else 0)
 
 
 def variable_name(column: str) -> str:
@@ -207,7 +207,9 @@ def importance_grid(found: Importance, data: ReportData, phrases: Phrases) -> Gr
     rows = tuple(
         (
             grid.text(variable_name(name)),
-            Cell(phrases.percent(100 * share, 1), repr(share), bar=100 * share / most if most > 0 else 0.0, css="single"),
+            Cell(
+                phrases.percent(100 * share, 1), repr(share), bar=100 * max(share, 0.0) / most if most > 0 else 0.0, css="single"
+            ),
             *(_value_cell(row, place[name], phrases) for row in (data.best, data.now)),
             grid.text(shorten(first_use(name, scripts), 90), "code"),
         )
@@ -231,7 +233,7 @@ def trials_grid(data: ReportData, phrases: Phrases) -> Grid:
         Column(say["island"], numeric=False),
         Column(say["source"], numeric=False),
         Column(f"{say['objective']} {data.objective}"),
-        *(Column(say[f"figure_{name}"]) for name in _SHOWN_FIGURES),
+        *(Column(name, say[f"figure_{name}"]) for name in _SHOWN_FIGURES),
         *(Column(variable_name(name)) for name in data.variables),
     )
     rows = tuple(_trial_row(row, data.variables, phrases) for row in top.to_dict("records"))
@@ -247,7 +249,7 @@ def _trial_row(row: dict[Hashable, Any], variables: Sequence[str], phrases: Phra
         grid.number(phrases.number(value("trial")), value("trial")),
         grid.text(str(row["island"])),
         grid.text(str(row["source"])),
-        grid.number(phrases.number(value("objective"), 2), value("objective")),
+        grid.number(objective_text(value("objective"), phrases), value("objective")),
         *(grid.number(figure_text(name, value(name), phrases), value(name)) for name in _SHOWN_FIGURES),
         *(grid.number(phrases.plain(value(name)), value(name)) for name in variables),
     )

@@ -121,6 +121,12 @@ def test_a_session_shows_its_own_trades(study: ReportData) -> None:
     assert picture.count('class="entry"') == picture.count('class="exit') == len(trades)
 
 
+def test_no_line_is_drawn_over_missing_ticks() -> None:
+    clock = [20230118090000, 20230118090001, 20230118091500, 20230118091501]
+    prices = pd.DataFrame({"clock": clock, "현재가": 1000.0, "매도호가1": 1001.0, "매수호가1": 1000.0})
+    assert session_chart(prices, empty_trades(), charts.WIDE, ENGLISH).count('class="line price"') == 2
+
+
 def test_a_session_without_rows_trades_or_book_does_not_break() -> None:
     prices = pd.DataFrame({"clock": [20230118090000], "현재가": [1000.0], "매도호가1": [0.0], "매수호가1": [0.0]})
     assert session_chart(prices.iloc[:0], empty_trades(), charts.WIDE, ENGLISH) == ""
