@@ -25,9 +25,7 @@ class ArithmeticEmitter(ExpressionEmitter):
             return self.power(node, left, right)
         if node.op in ("/", "//", "%"):
             return self.division(node, left, right)
-        value = Value(
-            f"({left.number} {node.op} {right.number})", both(left.plain, right.plain), both(left.whole, right.whole)
-        )
+        value = Value(f"({left.number} {node.op} {right.number})", both(left.plain, right.plain), both(left.whole, right.whole))
         if node.op == "*":
             limit = left.limit * right.limit
             return self.bounded(value, math.inf if math.isnan(limit) else limit)

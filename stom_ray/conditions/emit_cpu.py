@@ -1,7 +1,7 @@
 """A strategy as the source text of a numba module: sessions outside, candidates inside, both texts inlined.
 
-The module has one function, `kernel`, compiled for fixed types. What it reads by number is listed in `EmittedKernel.sites`; the
-binding step (`engine.kernel_bind`) lays the arrays out in that order.
+The module has two functions, compiled for fixed types: `kernel`, and `gate`, which tells the rows that are worth a look. What
+they read by number is listed in `EmittedKernel.sites`; the binding step (`engine.kernel_bind`) lays the arrays out in that order.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stom_ray.conditions.emit_flow import EmittedText, emit_text
+from stom_ray.conditions.emit_gate import emit_gate
 from stom_ray.conditions.emit_sites import Lines, Sites
 from stom_ray.conditions.ir import Strategy
 
@@ -63,11 +64,10 @@ from stom_ray.features import slices
 
 @dataclass(frozen=True)
 class EmittedKernel:
-    """source: text of the module. sites: what its numbers mean. buying_has_effects: whether the buy text can fault or count."""
+    """source: text of the module, with the functions `kernel` and `gate`. sites: what its numbers mean."""
 
     source: str
     sites: Sites
-    buying_has_effects: bool
 
 
 def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
@@ -84,13 +84,12 @@ def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
         elapsed.append(text)
         numbers += len(text.declarations)
     per_candidate = bool(sites.faults or sites.zero_lines or sites.variables)
-    effects = len(sites.faults) + len(sites.zero_lines)
     buy = emit_text("buy", strategy.buy, profile, layout, sites, "b", numbers)
-    buying_has_effects = len(sites.faults) + len(sites.zero_lines) > effects
     numbers += len(buy.declarations)
     sell = emit_text("sell", strategy.sell, profile, layout, sites, "s", numbers)
-    assembly = _Assembly(sites, tuple(elapsed), buy, sell, per_candidate)
-    return EmittedKernel(HEADER + "\n".join(assembly.lines()) + "\n", sites, buying_has_effects)
+    gate = emit_gate(strategy.buy, profile, layout, sites)
+    kernel = _Assembly(sites, tuple(elapsed), buy, sell, per_candidate).lines()
+    return EmittedKernel(HEADER + "\n".join((*gate, "", "", *kernel)) + "\n", sites)
 
 
 @dataclass(frozen=True)

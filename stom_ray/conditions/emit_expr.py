@@ -3,9 +3,9 @@
 An expression becomes a `Value`: text without effects, after the lines that its effects needed. Effects are faults (the candidate
 stops at this row) and counted divisions by zero; the lines keep Python's order of evaluation and its short-circuits.
 
-Names of the generated code: `i` row, `u` the same unsigned, `n` 데이터길이, `lo` the session's first row, `first` the instrument's, `b` and
-`ub` the buy row, `c` candidate, `cols` the column matrix, `p3` self.vars[3], `f3` whether it is a float, `x4` a temporary; `w2`
-`m2` `q2` of window site 2: its column, the rows it needs, its fault.
+Names of the generated code: `i` row, `u` the same unsigned, `n` 데이터길이, `lo` the session's first row, `first` the
+instrument's, `b` and `ub` the buy row, `c` candidate, `cols` the column matrix, `p3` self.vars[3], `f3` whether it is a float,
+`x4` a temporary; `w2` `m2` `q2` `l2` of window site 2: its column, the rows it needs, its fault, whether it is precomputed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Statements of a text as lines of the generated kernel.
 
-A text becomes the body of a `while True:` that ends in `break`, so that a fault can leave it from any depth. Temporaries are float64
-variables; whether one is set, plain or whole is known here, or kept in a boolean beside it where that depends on the row.
+A text becomes the body of a `while True:` that ends in `break`, so that a fault can leave it from any depth. Temporaries are
+float64 variables; whether one is set, plain or whole is known here, or kept in a boolean beside it where it depends on the row.
 """
 
 from __future__ import annotations
@@ -124,8 +124,7 @@ def emit_text(
     text: str, program: ir.Program, profile: str, layout: str, sites: Sites, prefix: str, first_number: int
 ) -> EmittedText:
     """One text as lines. prefix: keeps the names of texts apart; first_number: of its temporaries."""
-    names = dict.fromkeys((DECISION[program.kind][0], *assigned(program), *read(program)))
-    numbers = {name: first_number + position for position, name in enumerate(names)}
+    numbers = {name: first_number + position for position, name in enumerate(temporary_names(program))}
     tracked: set[tuple[int, str]] = set()
     while True:
         known = len(tracked)
@@ -138,9 +137,8 @@ def emit_text(
     return EmittedText(tuple(out.lines), decision, tuple(declarations))
 
 
-def assigned(program: ir.Program) -> list[str]:
-    return [statement.name for statement in statements(program.body) if isinstance(statement, ir.Assign)]
-
-
-def read(program: ir.Program) -> list[str]:
-    return [node.name for node in expressions(program) if isinstance(node, ir.Temp)]
+def temporary_names(program: ir.Program) -> tuple[str, ...]:
+    """Every temporary that the text sets or reads, its decision first."""
+    written = [statement.name for statement in statements(program.body) if isinstance(statement, ir.Assign)]
+    read = [node.name for node in expressions(program) if isinstance(node, ir.Temp)]
+    return tuple(dict.fromkeys((DECISION[program.kind][0], *written, *read)))

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stom_ray.conditions.ir import Expr, Span, TextTest
 
 
@@ -36,8 +39,8 @@ class Sites:
 
     columns: key -> row of the column matrix, a column name or `@name` for what the binding step derives. windows: site numbers.
     texts: tests on the instrument's code or name, constant in a session. zero_lines: "buy:12" -> counter. variables: indices of
-    `self.vars` that are read. elapsed: name -> number. constants: repr of a float -> its place in an array that the compiler cannot
-    look into. varying_functions: windows whose length changes from row to row.
+    `self.vars` that are read. elapsed: name -> number. constants: repr of a float -> its place in an array that the compiler
+    cannot look into. varying_functions: windows whose length changes from row to row.
     """
 
     columns: dict[str, int] = field(default_factory=dict)
@@ -61,6 +64,11 @@ class Sites:
 
     def fault(self, site: FaultSite) -> int:
         return self.faults.setdefault(site, len(self.faults))
+
+    @property
+    def constant_values(self) -> NDArray[np.float64]:
+        """The array behind `constants`, never empty."""
+        return np.array([float(text) for text in self.constants] or [0.0], dtype=np.float64)
 
     def constant(self, number: float) -> int:
         return self.constants.setdefault(repr(number), len(self.constants))

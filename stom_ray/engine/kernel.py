@@ -5,6 +5,7 @@ Trades, faults and counts equal those of `engine.reference` bit for bit, for any
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.conditions.emit_cpu import TRADE_FIELDS, emit_kernel
+from stom_ray.conditions.emit_windows import loadable_lengths
 from stom_ray.conditions.faults import fault_message
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.bind import check_run
@@ -53,7 +55,8 @@ class CompiledKernel:
         self.config = config
         self.memory_bytes = memory_bytes
         self._emitted = emit_kernel(strategy, selection.selected.layout)
-        self._kernel = load_kernel(self._emitted.source).kernel
+        module = load_kernel(self._emitted.source)
+        self._kernel, self._gate = module.kernel, module.gate
         self._whole: Block | None = None
 
     def run(self, params: ParamMatrix, threads: int = 1) -> RunResult:
@@ -91,16 +94,18 @@ class CompiledKernel:
     def _window_keys(self, batch: _Batch) -> list[tuple[str, int]]:
         """Every (function, length) that the batch may need a column for."""
         sites = self._emitted.sites
-        keys = [
-            (name, length) for name in sites.varying_functions for length in (60, 300, 600, 1200, *self.config.loaded_lengths)
-        ]
+        loaded = self.config.loaded_lengths
+        keys = [(name, length) for name in sites.varying_functions for length in loadable_lengths(name, loaded)]
         for position, site in enumerate(sites.windows):
             keys += [(site.function, int(length)) for length in np.unique(batch.windows.lengths[:, position])]
         return keys
 
     def _run_block(self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints) -> Trades:
         """Adds to `faults` and `zeros`, and returns the block's trades by session, then candidate, then time."""
-        bound = _Bound(block, batch, block.window_table(batch.windows), *block.loaded_tables(), faults[:, 0] >= 0)
+        windows = block.window_table(batch.windows)
+        loaded = block.loaded_tables()
+        following = block.following(self._gate, batch.windows, windows, loaded)
+        bound = _Bound(block, batch, following, windows, *loaded, faults[:, 0] >= 0)
         chunks = _chunks(block.offsets, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
         if threads == 1:
             done = [self._run_chunk(bound, *chunk) for chunk in chunks]
@@ -125,7 +130,7 @@ class CompiledKernel:
         faults[bound.stopped, 0] = 0
         zeros = np.zeros((n, max(1, len(sites.zero_lines))), dtype=np.int64)
         elapsed = np.zeros((max(1, len(sites.elapsed)), max(1, block.longest_session)), dtype=np.float64)
-        constants = np.array([float(text) for text in sites.constants] or [0.0], dtype=np.float64)
+        constants = sites.constant_values
         resume = np.zeros(2, dtype=np.int64)
         capacity = max(FIRST_BUFFER, block.longest_session)
         candidate_from = 0
@@ -133,7 +138,7 @@ class CompiledKernel:
         while True:
             trades = np.empty((capacity, len(TRADE_FIELDS)), dtype=np.int64)
             count = self._kernel(
-                block.matrix, block.entry, block.following, block.offsets, block.firsts, block.costs, block.tests,
+                block.matrix, block.entry, bound.following, block.offsets, block.firsts, block.costs, block.tests,
                 batch.gates, batch.params, batch.floats, bound.windows, bound.loaded_lengths,
                 bound.loaded_columns, constants, self.config.bid_levels, elapsed, session_from, session_to, candidate_from,
                 trades, faults, zeros, resume,
@@ -179,6 +184,7 @@ class _Bound:
 
     block: Block
     batch: _Batch
+    following: NDArray[np.int32]
     windows: Ints
     loaded_lengths: Ints
     loaded_columns: Ints
@@ -197,8 +203,8 @@ class _Part:
 def _chunks(offsets: Ints, count: int) -> list[tuple[int, int]]:
     """Consecutive sessions with about equally many rows."""
     targets = np.linspace(0, offsets[-1], count + 1)[1:-1]
-    cuts = np.unique(np.concatenate(([0], np.searchsorted(offsets, targets), [len(offsets) - 1])))
-    return [(int(low), int(high)) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    cuts = np.unique(np.concatenate(([0], np.searchsorted(offsets, targets), [len(offsets) - 1]))).tolist()
+    return list(itertools.pairwise(cuts))
 
 
 def _trades(block: Block, recorded: Ints) -> Trades:

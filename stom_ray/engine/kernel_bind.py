@@ -7,7 +7,7 @@ made once for a (function, length) and kept for later batches.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,9 @@ from stom_ray.schema.ladder import tick_units, vi_below5s
 from stom_ray.store.panel import Panel, Selection
 
 Bools = NDArray[np.bool_]
+Rows32 = NDArray[np.int32]
 WindowKey = tuple[str, int]
+Gate = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def batch_windows(emitted: EmittedKernel, params: ParamMatrix, strict: bool) -> 
         values, floats = _length_values(site.length, params)
         with np.errstate(invalid="ignore"):
             whole = ~floats if strict else ~floats | ((values == np.floor(values)) & (np.abs(values) <= LARGEST_INT))
+            whole &= np.isfinite(values)  # int(nan) stops before its window is read
         faults[:, position] = np.where(~whole, FLOAT_WINDOW, np.where(values < 1, EMPTY_WINDOW, 0))
         legal = faults[:, position] == 0
-        lengths[legal, position] = values[legal].astype(np.int64)
+        lengths[legal, position] = np.minimum(values[legal], LARGEST_INT).astype(np.int64)
     return BatchWindows(lengths, faults)
 
 
@@ -74,7 +77,9 @@ class Block:
     row_from, session_from: where the block begins in the whole selection.
     """
 
-    def __init__(self, selection: Selection, emitted: EmittedKernel, config: EngineConfig, row_from: int, session_from: int) -> None:
+    def __init__(
+        self, selection: Selection, emitted: EmittedKernel, config: EngineConfig, row_from: int, session_from: int
+    ) -> None:
         self.row_from = row_from
         self.session_from = session_from
         self.panel = selection.selected
@@ -90,8 +95,7 @@ class Block:
         self.firsts = self.panel.instrument_offsets[self.panel.session_code].astype(np.int64)
         self.tests = self._tests()
         self.entry = self._entry_table()
-        allowed = self.binding.watched if emitted.buying_has_effects else self.binding.watched & (self.entry[1] > 0.0)
-        self.following = next_open(self.offsets, allowed)
+        self._following: dict[bytes, Rows32] = {}
         self._places: dict[WindowKey, int] = {}
         self._fixed = len(emitted.sites.columns)
         self.matrix: Floats = np.empty((self._fixed, self.panel.n_rows), dtype=np.float64)
@@ -167,6 +171,23 @@ class Block:
                 columns[number, j] = self._places[function, length]
         return lengths, columns
 
+    def following(self, gate: Gate, batch: BatchWindows, windows: Ints, loaded: tuple[Ints, Ints]) -> Rows32:
+        """(n_rows,) the first row from each on that some candidate may buy on, or that may fault or count; else the last.
+
+        windows, loaded: as `window_table` and `loaded_tables` give them for the batch.
+        """
+        trouble = (batch.faults != 0).any(axis=0) if batch.faults.size else np.zeros(1, dtype=np.bool_)
+        key = trouble.tobytes()
+        if key not in self._following:
+            open_rows = self.binding.watched.copy()
+            constants = self.emitted.sites.constant_values
+            fillable = self.entry[1] > 0.0
+            gate(
+                self.matrix, self.offsets, self.firsts, self.tests, windows[:1], *loaded, constants, trouble, fillable, open_rows
+            )  # fmt: skip
+            self._following[key] = next_open(self.offsets, open_rows)
+        return self._following[key]
+
     def place(self, keys: set[WindowKey]) -> None:
         """Gives every window a row of the matrix; columns that are no longer needed make room before the matrix grows."""
         missing = sorted(keys - self._places.keys())
@@ -226,7 +247,7 @@ def gate_rows(params: ParamMatrix, config: EngineConfig) -> Ints:
 
 
 def split_selection(selection: Selection, rows_per_block: int) -> Iterator[tuple[Selection, int, int]]:
-    """(part, first row, first session) of consecutive instruments with at most `rows_per_block` rows, but at least one instrument."""
+    """(part, first row, first session) of consecutive instruments: at least one, and no more than `rows_per_block` rows allow."""
     panel = selection.selected
     starts = panel.instrument_offsets
     if panel.n_rows <= rows_per_block:

@@ -21,10 +21,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-import llvmlite
 import numba
 import numpy as np
 
@@ -41,6 +42,7 @@ RUNTIME_MODULES = (
     "stom_ray.engine.costing",
     "stom_ray.features.windows",
 )
+_numba_config: Any = numba.config
 _loaded: dict[tuple[str, Path], ModuleType] = {}
 _process_lock = threading.RLock()
 
@@ -68,14 +70,14 @@ def runtime_fingerprint() -> str:
         if spec is None or spec.origin is None:
             raise StoreError(f"the source of {name} cannot be found, so compiled kernels cannot be told from outdated ones")
         digest.update(Path(spec.origin).read_bytes())
-    for version in (numba.__version__, llvmlite.__version__, np.__version__, platform.python_version()):
-        digest.update(version.encode() + b"\0")
+    for release in (numba.__version__, version("llvmlite"), np.__version__, platform.python_version()):
+        digest.update(release.encode() + b"\0")
     return digest.hexdigest()
 
 
 def kernel_hash(source: str) -> str:
     """32 hex digits that name the kernel made from `source` on this installation."""
-    checked = "boundscheck" if numba.config.BOUNDSCHECK else ""
+    checked = "boundscheck" if _numba_config.BOUNDSCHECK else ""
     return hashlib.sha256(f"{runtime_fingerprint()}\0{checked}\0{source}".encode()).hexdigest()[:32]
 
 
@@ -161,7 +163,7 @@ def _import(name: str, path: Path) -> ModuleType:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     # A NUMBA_CACHE_DIR would take the machine code away from the seal.
-    elsewhere, numba.config.CACHE_DIR = numba.config.CACHE_DIR, ""
+    elsewhere, _numba_config.CACHE_DIR = _numba_config.CACHE_DIR, ""
     sys.modules[qualified] = module  # numba's loader looks the module up by name
     try:
         loader.exec_module(module)
@@ -169,7 +171,7 @@ def _import(name: str, path: Path) -> ModuleType:
         del sys.modules[qualified]
         raise
     finally:
-        numba.config.CACHE_DIR = elsewhere
+        _numba_config.CACHE_DIR = elsewhere
     return module
 
 

@@ -31,7 +31,7 @@ LARGEST_POWER_BITS = 1_100
 @njit(cache=True, error_model="numpy", nogil=True)
 def remainder(a: float, b: float) -> float:
     """a % b with the sign of b, as Python's float and np.float64 have it; NaN for b = 0."""
-    rest = np.fmod(a, b)
+    rest = float(np.fmod(a, b))
     if b == 0.0:
         return rest
     if rest != 0.0:
@@ -49,7 +49,7 @@ def floor_divide(a: float, b: float) -> float:
     if rest != 0.0 and (b < 0.0) != (rest < 0.0):
         quotient -= 1.0
     if quotient != 0.0:
-        whole = np.floor(quotient)
+        whole = float(np.floor(quotient))
         return whole + 1.0 if quotient - whole > 0.5 else whole
     return math.copysign(0.0, a / b)
 
@@ -63,7 +63,7 @@ def power(a: float, b: float) -> float:
 @njit(cache=True, error_model="numpy", nogil=True)
 def is_complex_power(a: float, b: float) -> bool:
     """Whether Python's a ** b is a complex number."""
-    return a < 0.0 and math.isfinite(a) and math.isfinite(b) and b != np.floor(b)
+    return a < 0.0 and math.isfinite(a) and math.isfinite(b) and bool(b != np.floor(b))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -95,7 +95,7 @@ def int_power(a: float, b: float) -> float:
 @njit(cache=True, error_model="numpy", nogil=True)
 def row_count(x: float) -> int:
     """A whole number of rows as an integer."""
-    return np.int64(x)
+    return int(x)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
