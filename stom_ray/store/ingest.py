@@ -8,8 +8,9 @@ takes no other down.
 from __future__ import annotations
 
 import multiprocessing
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from stom_ray.store.report import IngestReport, TableResult
 from stom_ray.store.snapshot import Snapshot, read_snapshot
 from stom_ray.store.table import read_table
 
+AHEAD = 2  # tasks given to each process at a time, so that none waits while this one is busy
+
 Runner = Callable[[Sequence[TableTask]], Iterable[TableResult]]
 
 
@@ -37,9 +40,9 @@ def ingest(
 ) -> IngestReport:
     """Takes what is new or changed in these databases into the store, which is made when it is not there.
 
-    workers: processes reading tables. tasks_runner: runs the tasks instead (Ray); whoever runs them, the store is the same.
-    progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a full disk, another
-    ingest at work; tables that cannot be read are in the report.
+    workers: processes reading tables, this one among them. tasks_runner: runs the tasks instead (Ray); whoever runs them, the
+    store is the same. progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a
+    full disk, another ingest at work; tables that cannot be read are in the report.
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}: expected at least 1")
@@ -65,11 +68,21 @@ def run_serially(tasks: Sequence[TableTask]) -> Iterable[TableResult]:
 
 
 def run_in_processes(tasks: Sequence[TableTask], *, workers: int) -> Iterable[TableResult]:
-    """In fresh processes (a forked one would share our locks and threads). Raises StoreError when one dies."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, max(len(tasks), 1)), mp_context=context)
+    """In this process and workers - 1 fresh ones (forked ones would share our locks and threads), as tasks come free.
+
+    Raises StoreError when a process dies.
+    """
+    queue = deque(tasks)
+    pool = ProcessPoolExecutor(workers - 1, mp_context=multiprocessing.get_context("spawn"))
     try:
-        yield from pool.map(run_task, tasks)
+        running = {pool.submit(run_task, queue.popleft()) for _ in range(min(len(queue), AHEAD * (workers - 1)))}
+        while queue or running:
+            if queue:
+                yield run_task(queue.popleft())
+            done = wait(running, 0 if queue else None, FIRST_COMPLETED).done
+            running -= done
+            running |= {pool.submit(run_task, queue.popleft()) for _ in range(min(len(queue), len(done)))}
+            yield from (future.result() for future in done)
     except BrokenProcessPool as error:
         raise StoreError(
             "a worker process died while reading (out of memory?): run the same command again with fewer workers; what was "

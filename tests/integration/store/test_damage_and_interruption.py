@@ -94,10 +94,11 @@ def _first_tables(tasks):
 
 def test_worker_that_dies_is_an_error_that_says_what_to_do(market, tmp_path):
     script = f"""
-import os
+import multiprocessing, os
 from stom_ray.errors import StoreError
 from stom_ray.store import ingest as module
-def die(task): os._exit(3)
+read = module.run_task
+def die(task): os._exit(3) if multiprocessing.parent_process() else None; return read(task)
 if __name__ == "__main__":
     module.run_task = die
     try: module.ingest({str(market)!r}, {str(tmp_path / "store")!r}, workers=2)
