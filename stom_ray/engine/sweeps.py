@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stom_ray.conditions.ranges import Ranges
-from stom_ray.engine.types import Ints, ParamMatrix
+from stom_ray.engine.types import MAX_AVGTIME, Ints, ParamMatrix, short
 from stom_ray.errors import ConfigError
 
 ROWS_A_TURN = 20
@@ -62,8 +62,10 @@ def explicit_rows(rows: Sequence[Sequence[int | float]]) -> SweepPlan:
 def loaded_lengths(values: Sequence[int | float]) -> tuple[int, ...]:
     """The window lengths that self.vars[0] makes STOM load: its distinct values, sorted."""
     for value in values:
-        if value != int(value) or value < 1:
-            raise ConfigError(f"self.vars[0] has the value {value}: it is STOM's avgtime, a whole number of rows, at least 1")
+        if not 1 <= value <= MAX_AVGTIME or value != int(value):
+            raise ConfigError(
+                f"self.vars[0] has the value {short(value)}: it is STOM's avgtime, a whole number of rows, 1 to {MAX_AVGTIME:,}"
+            )
     return tuple(sorted({int(value) for value in values}))
 
 

@@ -14,6 +14,14 @@ from stom_ray.errors import ConfigError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Profile = Literal["stom", "corrected"]
+MAX_BETTING = 1e12  # KRW; sums of amounts stay whole numbers
+MAX_VALUE = 10**18  # of a parameter, as in ranges
+MAX_AVGTIME = 1_000_000  # rows, far beyond any session
+
+
+def short(value: int | float) -> str:
+    """A number in a message, however large."""
+    return f"about 2^{value.bit_length()}" if isinstance(value, int) and abs(value) > MAX_VALUE else f"{value:.10g}"
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,10 @@ class EngineConfig:
     profile: Profile = "corrected"
 
     def __post_init__(self) -> None:
-        if not self.betting > 0:
-            raise ConfigError(f"betting is {self.betting}: expected a positive amount in KRW")
-        if self.avgtime < 1:
-            raise ConfigError(f"avgtime is {self.avgtime}: expected at least 1 row")
+        if not 0 < self.betting <= MAX_BETTING:
+            raise ConfigError(f"betting is {self.betting}: expected a positive amount in KRW, at most {MAX_BETTING:,.0f}")
+        if not 1 <= self.avgtime <= MAX_AVGTIME:
+            raise ConfigError(f"avgtime is {self.avgtime}: expected at least 1 row, at most {MAX_AVGTIME:,}")
         for name in ("ask_levels", "bid_levels"):
             if not 1 <= getattr(self, name) <= 5:
                 raise ConfigError(f"{name} is {getattr(self, name)}: the book has levels 1 to 5")
@@ -74,6 +82,12 @@ class ParamMatrix:
         lengths = {len(row) for row in rows}
         if len(lengths) > 1:
             raise ConfigError(f"parameter rows have different lengths: {sorted(lengths)}")
+        for number, row in enumerate(rows):
+            for index, value in enumerate(row):
+                if not -MAX_VALUE <= value <= MAX_VALUE:
+                    raise ConfigError(
+                        f"parameter row {number}: self.vars[{index}] is {short(value)}: expected a finite number, at most 1e18"
+                    )
         values = np.array([[float(value) for value in row] for row in rows], dtype=np.float64)
         floats = np.array([[isinstance(value, float) for value in row] for row in rows], dtype=np.bool_)
         width = lengths.pop() if lengths else 0

@@ -75,7 +75,10 @@ class SimulateConfig:
             raise ConfigError(f"seed is {self.seed}: expected 0 or more")
         if not 0 <= self.ranked <= self.codes:
             raise ConfigError(f"ranked is {self.ranked} of {self.codes} codes: expected 0 (seven tenths) to {self.codes}")
-        _parse_day(self.start)
+        try:
+            _parse_day(self.start) + timedelta(days=2 * self.days)
+        except OverflowError as error:
+            raise ConfigError(f"start is {self.start}, days is {self.days}: the calendar ends before: start earlier") from error
 
     def _check_shares(self) -> None:
         for name in RATES:

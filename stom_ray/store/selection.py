@@ -59,7 +59,7 @@ def check_windows(days: Window | None, time: Window | None) -> None:
 def missing_codes(unknown: Sequence[str], have: Sequence[str]) -> SelectionError:
     """The error for instruments that are not there, with the nearest that are."""
     near = difflib.get_close_matches(unknown[0], have, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     shown = ", ".join(have[:8]) + (f" and {len(have) - 8} more" if len(have) > 8 else "")
     return SelectionError(f"no instrument {', '.join(unknown)}{hint} There are {len(have)}: {shown}")
 
