@@ -34,6 +34,7 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Run one strategy over a database; trades and figures as STOM gives them."""
+    options.refuse_outputs(trades, json, inputs=[*db.split(","), buy, sell])
     outcome = api.backtest(
         db,
         options.read_script(buy, "buy condition"),

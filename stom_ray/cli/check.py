@@ -23,6 +23,7 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Compile scripts; show errors, warnings and what they read."""
+    options.refuse_outputs(json, inputs=[buy, sell, ranges])
     outcome = api.check(
         options.read_script(buy, "buy condition"),
         options.read_script(sell, "sell condition"),

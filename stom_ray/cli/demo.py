@@ -24,6 +24,7 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Generate a market, ingest it, compile a strategy, search its ranges, walk forward, report."""
+    options.refuse_outputs(json)
     with ProgressLine() as progress:
         outcome = api.demo(
             out,
@@ -34,7 +35,6 @@ def command(
             say=lambda text: options.say(text, json),
             progress=progress,
         )
-    options.say(outcome.render(), json)
-    options.write_json(json, outcome.to_json())
+    options.write_run(outcome, json)
     if open_report:
         typer.launch(str(outcome.report))

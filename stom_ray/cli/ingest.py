@@ -9,6 +9,7 @@ import typer
 
 from stom_ray import api
 from stom_ray.cli import options
+from stom_ray.errors import StoreError
 
 
 def command(
@@ -19,6 +20,9 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Read databases into a store; a second run takes only what is new or changed."""
+    options.refuse_outputs(json, inputs=paths)
     outcome = api.ingest(paths, store, workers=workers, ray=ray)
+    if outcome.failed and not outcome.rows and not outcome.plan.unchanged:
+        raise StoreError("\n".join(["no table could be read", *outcome.failed.values()]))
     options.say(outcome.render(), json)
     options.write_json(json, outcome.to_json())

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from stom_ray.cli import backtest, check, demo, ingest, inspect, report, search, simulate, sweep, walk_forward
 from stom_ray.errors import StomError
 
+INTERRUPTED = 130
+
+
+class _InterruptedError(Exception):
+    """Ctrl-C, on its way past the command line library, which would end with other words."""
+
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _InterruptedError from None
+
+
 app = typer.Typer(
     name="stom-ray",
+    cls=_Verbs,
     help="Search STOM's trading conditions honestly: compiled backtests, Optuna on Ray Tune, walk-forward.",
     no_args_is_help=True,
     add_completion=False,
@@ -35,9 +53,9 @@ def run() -> None:
     except StomError as error:
         print(f"stom-ray: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stom-ray: interrupted", file=sys.stderr)
-        sys.exit(130)
+    except (_InterruptedError, KeyboardInterrupt):
+        print("stom-ray: interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

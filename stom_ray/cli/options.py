@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stom_ray.engine.types import MAX_VALUE
 from stom_ray.errors import ConfigError
 
 if TYPE_CHECKING:
     from stom_ray.runs.backtest import Backtest
     from stom_ray.runs.choice import DataChoice
+    from stom_ray.runs.conduct import RunOutcome
 
+WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 Db = Annotated[str, typer.Option("--db", help="STOM database file(s), joined by commas, or a store made by `stom-ray ingest`")]
 Buy = Annotated[Path, typer.Option("--buy", help="file with the buy condition")]
 Sell = Annotated[Path, typer.Option("--sell", help="file with the sell condition")]
@@ -47,23 +53,37 @@ def read_script(path: Path, what: str) -> bytes:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}). Expected a text file with the {what}") from error
 
 
+def refuse_outputs(*places: Path | None, inputs: Iterable[str | Path | None] = ()) -> None:
+    """ConfigError, before any work is done, for outputs that cannot be written or that would overwrite what is read."""
+    outputs = [place for place in places if place is not None and str(place) != "-"]
+    read = {Path(name).resolve() for name in inputs if name is not None and str(name)}
+    for number, place in enumerate(outputs):
+        if place.is_dir():
+            raise ConfigError(f"{place}: is a folder. Expected the name of a file to write")
+        if not place.parent.is_dir():
+            raise ConfigError(f"{place}: cannot be written: there is no folder {place.parent}. Make it first")
+        replaced = place.is_file() or not place.exists()
+        if not all(
+            os.access(there, os.W_OK) for there in ([place.parent] if replaced else []) + ([place] if place.exists() else [])
+        ):
+            raise ConfigError(f"{place}: cannot be written: no permission. Choose another place")
+        if place.resolve() in read:
+            raise ConfigError(f"{place}: would be overwritten, and it is read. Choose another name for the output")
+        if replaced and place in outputs[:number]:
+            raise ConfigError(f"{place}: two outputs go there. Give each a name of its own")
+
+
 def write_json(path: Path | None, record: dict[str, Any]) -> None:
     """One JSON object to a file or standard output; nothing without a path."""
+    from stom_ray.runs.files import as_json, write_text
+
     if path is None:
         return
-    text = json.dumps(record, indent=1, ensure_ascii=False, default=str)
+    text = as_json(record)
     if str(path) == "-":
         sys.stdout.write(text + "\n")
     else:
         write_text(path, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file; ConfigError when the place cannot be written."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror}). Choose a folder that exists and has room") from error
 
 
 def say(text: str, json_path: Path | None) -> None:
@@ -78,23 +98,27 @@ def split(text: str) -> tuple[str, ...]:
 
 def numbers(text: str, option: str) -> tuple[int | float, ...]:
     """Comma-joined numbers; `60` stays an int, `60.0` a float. ConfigError names the option and the word."""
-    values: list[int | float] = []
-    for word in split(text):
-        try:
-            values.append(int(word))
-        except ValueError:
-            try:
-                values.append(float(word))
-            except ValueError:
-                raise ConfigError(f'{option}: {word!r} is no number. Expected numbers joined by commas, "60,100,5.0"') from None
-    return tuple(values)
+    return tuple(_number(word.strip(), option) for word in text.split(",")) if text.strip() else ()
+
+
+def _number(word: str, option: str) -> int | float:
+    try:
+        value = int(word) if WHOLE.fullmatch(word) else float(word)
+    except ValueError:
+        raise ConfigError(f'{option}: {word!r:.40} is no number. Expected numbers joined by commas, "60,100,5.0"') from None
+    if not -MAX_VALUE <= value <= MAX_VALUE:
+        raise ConfigError(f"{option}: {word!r:.40} is too large or no finite number. Expected numbers up to 1e18")
+    return value
 
 
 def choice(days: str, time: str, load_days: str, load_time: str, codes: str) -> DataChoice:
     """The rows that the selection flags name."""
     from stom_ray.runs.choice import DataChoice
 
-    return DataChoice(days, time, load_days, load_time, split(codes))
+    wanted = split(codes)
+    if codes and not wanted:
+        raise ConfigError(f'--codes {codes!r} names no instrument. Expected codes joined by commas, "005930,000660"')
+    return DataChoice(days, time, load_days, load_time, wanted)
 
 
 def read_json(path: Path) -> Any:
@@ -105,6 +129,10 @@ def read_json(path: Path) -> Any:
         raise ConfigError(f"{path}:{error.lineno}: column {error.colno}: not valid JSON: {error.msg}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: brackets are nested too deep") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not readable as JSON: {error}") from None
 
 
 def read_rows(path: Path) -> list[list[int | float]]:
@@ -116,14 +144,26 @@ def read_rows(path: Path) -> list[list[int | float]]:
         good = isinstance(row, list) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in row)
         if not good:
             raise ConfigError(f"{path}: row {number} is {row!r:.60}: expected a list of numbers")
+        if len(row) != len(rows[0]):
+            raise ConfigError(f"{path}: row {number} has {len(row)} values, row 0 has {len(rows[0])}: expected the same number")
     return rows
 
 
 def write_outcome(outcome: Backtest, trades: Path | None, json_path: Path | None) -> None:
     """What backtest and sweep leave: a line for a person, the trades' CSV, the JSON."""
     from stom_ray.engine.trades_io import write_csv
+    from stom_ray.runs.files import replace_file
 
     say(outcome.render(), json_path)
     if trades is not None:
-        write_csv(outcome.trades, trades)
+        replace_file(trades, lambda place: write_csv(outcome.trades, place))
     write_json(json_path, outcome.to_json())
+
+
+def write_run(outcome: RunOutcome, json_path: Path | None) -> None:
+    """What a search or walk-forward tells; a run cut by Ctrl-C then ends with 130, as a shell expects."""
+    say(outcome.render(), json_path)
+    write_json(json_path, outcome.to_json())
+    if outcome.stopped_by == "interrupted":
+        typer.echo("stom-ray: interrupted; what was finished is kept, go on with --resume", err=True)
+        raise typer.Exit(130)

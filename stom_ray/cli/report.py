@@ -17,6 +17,7 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Write the report of a run folder from its ledgers."""
+    options.refuse_outputs(json)
     outcome = api.report(folder, language=language)
     options.say(outcome.render(), json)
     options.write_json(json, outcome.to_json())

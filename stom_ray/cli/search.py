@@ -30,9 +30,9 @@ def command(
         return
     settings = load_config(config)
     if print_config:
-        typer.echo(settings.to_yaml(), nl=False)
+        typer.echo(settings.absolute().to_yaml(), nl=False)
         return
+    options.refuse_outputs(json, inputs=[config])
     with ProgressLine() as progress:
         outcome = api.search(settings, resume=resume, progress=progress)
-    options.say(outcome.render(), json)
-    options.write_json(json, outcome.to_json())
+    options.write_run(outcome, json)

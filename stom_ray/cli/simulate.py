@@ -27,6 +27,7 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Write a generated STOM database."""
+    options.refuse_outputs(json, inputs=[path])
     outcome = api.simulate(
         path,
         edge=edge,

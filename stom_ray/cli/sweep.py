@@ -48,6 +48,7 @@ def command(
         raise ConfigError("--ranges and --one-at-a-time go together (a whole grid or a search is `stom-ray search`)")
     if conditions is None and (buy is None or sell is None):
         raise ConfigError("--buy and --sell are missing: only --conditions goes without them")
+    options.refuse_outputs(trades, json, inputs=[*db.split(","), buy, sell, ranges, rows, conditions])
     outcome = api.sweep(
         db,
         options.read_script(buy, "buy condition") if buy else b"",

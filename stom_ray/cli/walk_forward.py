@@ -19,7 +19,7 @@ def command(
     json: options.JsonOut = None,
 ) -> None:
     """Walk forward: search on train, choose on valid, score once on test."""
+    options.refuse_outputs(json, inputs=[config])
     with ProgressLine() as progress:
         outcome = api.walk_forward(load_config(config), resume=resume, progress=progress)
-    options.say(outcome.render(), json)
-    options.write_json(json, outcome.to_json())
+    options.write_run(outcome, json)

@@ -18,12 +18,15 @@ from stom_ray.engine.backtest import choose_backend, run, run_warnings
 from stom_ray.engine.sweeps import loaded_lengths
 from stom_ray.engine.trades_io import trades_frame
 from stom_ray.engine.types import EngineConfig, Fault, Floats, ParamMatrix, Profile, Trades
-from stom_ray.errors import ConfigError, ScriptRuntimeError
+from stom_ray.errors import ConditionError, ConfigError, ScriptRuntimeError
 from stom_ray.metrics.batch import score
 from stom_ray.metrics.returns import measures, session_seconds
 from stom_ray.runs.choice import DataChoice, Paths
+from stom_ray.runs.files import plain
 from stom_ray.search.base import FIGURES
 from stom_ray.store.panel import Panel, Selection
+
+MAX_THREADS = 1_024
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,8 @@ class Backtest:
             "capital": "unlimited",
             "backend": self.backend,
             "reason": self.reason,
-            "figures": _records(self.figures),
-            "measures": {name: _plain(value) for name, value in self.measures.items()},
+            "figures": plain(self.figures.to_dict("records")),
+            "measures": plain(self.measures),
             "faults": [{"row": fault.candidate, "message": fault.message} for fault in self.faults],
             "zero_divisions": self.zero_divisions,
             "warnings": list(self.warnings),
@@ -82,6 +85,7 @@ class Backtest:
         if len(self.figures) == 1:
             row = self.figures.iloc[0]
             lines.append("  ".join(f"{name} {row[name]:,.10g}" for name in self.figures.columns))
+        if self.measures:
             lines.append("  ".join(f"{name} {value:,.4g}" for name, value in self.measures.items()))
         lines += [f"{count:,} divisions by zero at {place} counted as nan" for place, count in self.zero_divisions.items()]
         lines += [f"row {fault.candidate} FAILED: {fault.message}" for fault in self.faults[:5]]
@@ -107,8 +111,8 @@ class Settings:
 
     def engine(self, loaded_lengths: tuple[int, ...], *, gate_var0: bool) -> EngineConfig:
         """Raises ConfigError for a value that cannot be run."""
-        from stom_ray.engine.types import EngineConfig
-
+        if not 1 <= self.threads <= MAX_THREADS:
+            raise ConfigError(f"threads is {self.threads}: expected 1 to {MAX_THREADS:,}")
         if self.profile not in ("stom", "corrected"):
             raise ConfigError(f"profile {self.profile!r}: expected stom (STOM's trades, quirks included) or corrected")
         return EngineConfig(
@@ -187,9 +191,12 @@ def _sweep_conditions(
     one_row = ParamMatrix.from_rows([[]])
     runs = []
     for number, (buy_lines, sell_lines) in enumerate(_condition_pairs(conditions)):
-        strategy = compile_conditions(
-            buy_lines, sell_lines, profile=how.profile, layout=selection.loaded.layout, elapsed=how.elapsed
-        )
+        try:
+            strategy = compile_conditions(
+                buy_lines, sell_lines, profile=how.profile, layout=selection.loaded.layout, elapsed=how.elapsed
+            )
+        except ConditionError as error:
+            raise ConditionError(f"conditions, pair {number}: {error}") from error
         runs.append(_run(strategy, selection, one_row, config, how, notes, labels=([0], [number])))
     faults = tuple(replace(fault, candidate=number) for number, run in enumerate(runs) for fault in run.faults)
     return replace(
@@ -208,6 +215,8 @@ def _condition_pairs(conditions: dict[str, list[list[str]]]) -> list[tuple[list[
         raise ConfigError('conditions: expected {"buy": [[line, ...], ...], "sell": [[line, ...], ...]}')
     buys, sells = conditions["buy"], conditions["sell"]
     for side, lists in (("buy", buys), ("sell", sells)):
+        if not isinstance(lists, list):
+            raise ConfigError(f"conditions: {side} is {lists!r:.60}: expected a list of lists of texts")
         for number, lines in enumerate(lists):
             if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
                 raise ConfigError(f"conditions: {side}[{number}] is no list of texts")
@@ -269,12 +278,3 @@ def _add(counts: Iterable[dict[str, int]]) -> dict[str, int]:
         for place, count in record.items():
             total[place] = total.get(place, 0) + count
     return total
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON objects; NaN becomes null."""
-    return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def _plain(value: Any) -> Any:
-    return None if value != value else value.item() if hasattr(value, "item") else value

@@ -17,9 +17,10 @@ from stom_ray.reports.data import ReportData
 from stom_ray.reports.phrases import Phrases
 from stom_ray.reports.story import headline
 from stom_ray.reports.verdict import judge
+from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import report_data
-from stom_ray.runs.subject import Subject, open_subject, run_folder
-from stom_ray.runs.workplace import Say, Workplace
+from stom_ray.runs.subject import Subject, free_folder, open_subject, refuse_others, run_folder
+from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
 from stom_ray.search.study import StudyResult
 from stom_ray.validation.walk_forward import WalkForwardResult
 
@@ -47,7 +48,7 @@ class RunOutcome:
 
     def to_json(self) -> dict[str, Any]:
         data = self.data
-        return {
+        record = {
             "folder": str(self.folder),
             "report": str(self.report),
             "identity": dict(data.identity),
@@ -67,6 +68,7 @@ class RunOutcome:
             "seconds": self.seconds,
             "warnings": list(data.warnings),
         }
+        return {name: plain(value) for name, value in record.items()}
 
     def render(self) -> str:
         data = self.data
@@ -90,6 +92,9 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
 
     Raises StomError. Ctrl-C inside a study ends it at a batch border, with a report of what there is.
     """
+    free_folder(config, resume=resume)
+    if not search and config.walk_forward is None:
+        raise ConfigError(NO_WALK_FORWARD)
     subject = open_subject(config)
     folder = run_folder(subject, resume=resume)
     seconds: dict[str, float] = {}
@@ -116,21 +121,23 @@ def report_again(folder: str | Path, language: str) -> RunOutcome:
     config = load_config(place / "config.yaml")
     execution = config.execution.model_copy(update={"language": language, "backend": "serial"})
     subject = open_subject(config.model_copy(update={"execution": execution}))
+    refuse_others(subject, place)
+    before = _recorded(place / "result.json")
     with Workplace(subject) as workplace:
-        study = workplace.recorded(place)
-        forward = None
-        if _finished(place):
-            forward = workplace.walk_forward(place, resume=True, say=lambda _: None)
-    return _finish(subject, place, study, forward, {})
+        stopped_by, seconds = str(before.get("stopped_by", "interrupted")), dict(before.get("seconds", {}))
+        study = workplace.recorded(place, stopped_by, float(seconds.get("search", 0.0)))
+        windows = len(before.get("walk_forward", ()))
+        forward = workplace.walk_forward_recorded(place, windows, stopped_by) if windows else None
+    return _finish(subject, place, study, forward, seconds)
 
 
-def _finished(folder: Path) -> bool:
-    """Whether the run's walk-forward went through, so that its ledgers replay without a new evaluation."""
-    result = folder / "result.json"
-    if not result.exists():
-        return False
-    record = json.loads(result.read_text(encoding="utf-8"))
-    return bool(record["walk_forward"]) and record["stopped_by"] == "done"
+def _recorded(path: Path) -> dict[str, Any]:
+    """result.json of a run that reached its report; empty when there is none, or none that can be read."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _finish(
@@ -150,6 +157,5 @@ def _finish(
         stopped_by=next((stop for stop in stops if stop != "done"), "done"),
         seconds={**seconds, "report": time.perf_counter() - started},
     )
-    text = json.dumps(outcome.to_json(), indent=1, ensure_ascii=False, default=str)
-    (folder / "result.json").write_text(text, encoding="utf-8")
+    write_text(folder / "result.json", as_json(outcome.to_json()))
     return outcome

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from stom_ray.config import RunConfig, load_config
+from stom_ray.config import RunConfig, checked, load_config
 from stom_ray.errors import StoreError
 from stom_ray.runs.conduct import RunOutcome, conduct
+from stom_ray.runs.files import write_text
 from stom_ray.runs.workplace import Say
 from stom_ray.simulate import demo_config, demo_strategy, simulate
 from stom_ray.store.ingest import ingest
@@ -19,6 +21,7 @@ def run_demo(folder: Path, *, evaluations: int, workers: int, seed: int, languag
 
     A market of the same folder is used again, and an interrupted run is gone on with.
     """
+    checked(demo_settings(evaluations, workers, seed, language), Path("the demo's configuration"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -35,16 +38,19 @@ def write_demo(folder: Path, *, evaluations: int, workers: int, seed: int, langu
     """The scripts and the configuration, as files that a user may edit and run again."""
     strategy = demo_strategy()
     for name, text in (("buy", strategy.buy), ("sell", strategy.sell), ("vars", strategy.ranges)):
-        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
-    config = RunConfig.model_validate(
-        {
-            "data": {"path": f"ticks-{seed}"},
-            "strategy": {"buy": "buy.txt", "sell": "sell.txt", "ranges": "vars.txt"},
-            "engine": {"costs": "krx"},
-            "search": {"sampler": "tpe", "evaluations": evaluations, "islands": 2, "batch": 100, "seed": seed, "objective": "TG"},
-            "walk_forward": WALK_FORWARD_DAYS,
-            "execution": {"folder": f"run-{seed}-{evaluations}", "workers": workers, "language": language},
-        }
-    )
-    (folder / "run.yaml").write_text(config.to_yaml(), encoding="utf-8")
+        write_text(folder / f"{name}.txt", text)
+    config = checked(demo_settings(evaluations, workers, seed, language), folder / "run.yaml")
+    write_text(folder / "run.yaml", config.to_yaml())
     return load_config(folder / "run.yaml")
+
+
+def demo_settings(evaluations: int, workers: int, seed: int, language: str) -> dict[str, Any]:
+    """The demo's configuration as plain data, file names relative to its folder."""
+    return {
+        "data": {"path": f"ticks-{seed}"},
+        "strategy": {"buy": "buy.txt", "sell": "sell.txt", "ranges": "vars.txt"},
+        "engine": {"costs": "krx"},
+        "search": {"sampler": "tpe", "evaluations": evaluations, "islands": 2, "batch": 100, "seed": seed, "objective": "TG"},
+        "walk_forward": WALK_FORWARD_DAYS,
+        "execution": {"folder": f"run-{seed}-{evaluations}", "workers": workers, "language": language},
+    }

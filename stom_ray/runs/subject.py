@@ -6,6 +6,7 @@ ledgers are the truth; everything else can be made again from them, the configur
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.ir import Strategy
 from stom_ray.conditions.printer import strategy_hash
 from stom_ray.conditions.ranges import Ranges, parse_ranges
-from stom_ray.config import RunConfig, parse_span
+from stom_ray.config import RunConfig, load_config, parse_span
 from stom_ray.engine.backtest import run_warnings
 from stom_ray.engine.sweeps import loaded_lengths
 from stom_ray.engine.types import EngineConfig, Ints
-from stom_ray.errors import ConfigError, StoreError
+from stom_ray.errors import ConfigError, LedgerError, StoreError
 from stom_ray.metrics.batch import trading_days
-from stom_ray.runs.choice import DataChoice
+from stom_ray.runs.choice import DataChoice, split_paths
+from stom_ray.runs.files import write_text
 from stom_ray.search.goal import StomGoal
+from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Space
 from stom_ray.search.study import StudyConfig
 from stom_ray.store.load import data_hash, select
@@ -106,17 +109,25 @@ def _read(path: str, what: str) -> str:
         raise ConfigError(f"strategy.{what}: {path}: cannot be read ({error.strerror})") from error
 
 
-def run_folder(subject: Subject, *, resume: bool) -> Path:
-    """Make the run's folder, with the configuration and copies of the scripts, so that it can be repeated from there.
-
-    Raises ConfigError when a run is in it already and `resume` was not asked for, StoreError when it cannot be written.
-    """
-    config = subject.config
+def free_folder(config: RunConfig, *, resume: bool) -> Path:
+    """The run's folder. Raises ConfigError when a run is in it already and `resume` was not asked for."""
     folder = Path(config.execution.folder or Path("runs") / config.config_id())
     if (folder / "config.yaml").exists() and not resume:
         raise ConfigError(f"{folder}: a run is in there already. Go on with --resume, or set execution.folder to another one")
+    return folder
+
+
+def run_folder(subject: Subject, *, resume: bool) -> Path:
+    """Make the run's folder, with the configuration and copies of the scripts, so that it can be repeated from there.
+
+    Raises ConfigError when a run is in it already and `resume` was not asked for, LedgerError when that run is about something
+    else (nothing is touched then), StoreError when it cannot be written.
+    """
+    config = subject.config
+    folder = free_folder(config, resume=resume)
+    refuse_others(subject, folder)
     names = {"buy": "buy.txt", "sell": "sell.txt", "ranges": "vars.txt"}
-    data = config.data.model_copy(update={"path": ",".join(str(Path(part).absolute()) for part in config.data.path.split(","))})
+    data = config.data.model_copy(update={"path": ",".join(str(Path(part).absolute()) for part in split_paths(config.data.path))})
     kept = config.model_copy(
         update={
             "data": data,
@@ -127,9 +138,31 @@ def run_folder(subject: Subject, *, resume: bool) -> Path:
     try:
         for place in (folder / "search", folder / "walk-forward", folder / "report"):
             place.mkdir(parents=True, exist_ok=True)
-        for name, file in names.items():
-            (folder / file).write_text(subject.texts[name], encoding="utf-8")
-        (folder / "config.yaml").write_text(kept.to_yaml(), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror}): set execution.folder to a place with room") from error
+    for name, file in names.items():
+        write_text(folder / file, subject.texts[name])
+    write_text(folder / "config.yaml", kept.to_yaml())
     return folder
+
+
+def refuse_others(subject: Subject, folder: Path) -> None:
+    """LedgerError when a ledger in the folder belongs to another data, strategy, space or search; budgets may differ."""
+    ours = json.loads(json.dumps(subject.study_config().identity()))
+    for path in sorted(folder.glob("*/**/ledger.bin")):
+        theirs = Ledger.read(path).header["identity"]
+        apart = [name for name in ours if name != "subject" and ours[name] != theirs.get(name)]
+        apart += [name for name in ours["subject"] if ours["subject"][name] != theirs["subject"].get(name)]
+        if apart:
+            raise LedgerError(
+                f"{path}: this run is about something else: its {', '.join(apart)} differ from the configuration's. "
+                "Set execution.folder to another one, or go back to the settings of that run"
+            )
+    if any(folder.glob("walk-forward/**/ledger.bin")) and (folder / "config.yaml").exists():
+        before, now = load_config(folder / "config.yaml").walk_forward, subject.config.walk_forward
+        free = {"evaluations", "top"}
+        if before and now and before.model_dump(exclude=free) != now.model_dump(exclude=free):
+            raise ConfigError(
+                f"{folder}: its walk-forward has other windows than the configuration's walk_forward section. "
+                "Set execution.folder to another one, or go back to the settings of that run"
+            )

@@ -19,9 +19,10 @@ from stom_ray.search.table import trial_table
 from stom_ray.store.panel import Selection
 from stom_ray.validation.splits import WalkForward
 from stom_ray.validation.stom_splits import list_days
-from stom_ray.validation.walk_forward import DayEvaluator, WalkForwardResult, stom_walk_forward, walk_forward
+from stom_ray.validation.walk_forward import DayEvaluator, RunStudy, WalkForwardResult, stom_walk_forward, walk_forward
 
 Say = Callable[[str], None]
+NO_WALK_FORWARD = "the configuration has no walk_forward section: add one, `walk_forward: {train_days: 10, test_days: 2}`"
 
 
 class PlacedEvaluator(SerialEvaluator):
@@ -77,30 +78,38 @@ class Workplace:
             ledger = folder / "search" / "ledger.bin"
             return self.study(self.subject.study_config(), evaluator, ledger, resume, _telling("search", say))
 
-    def recorded(self, folder: Path) -> StudyResult | None:
-        """The run's study as its ledger has it; None when there is none."""
+    def recorded(self, folder: Path, stopped_by: str, seconds: float) -> StudyResult | None:
+        """The run's study as its ledger has it, nothing evaluated; None when there is none. A full budget counts as done."""
         ledger = folder / "search" / "ledger.bin"
         if not ledger.exists():
             return None
         config = self.subject.study_config()
-        with Ledger.open(ledger, config.study_id, config.identity()) as book:
-            table = trial_table(book.batches, len(config.space.variables))
-            return StudyResult(config.study_id, table, (None,) * config.islands, "done", 0, book.cut_bytes, 0.0, 0.0, 0.0)
+        result = _replayed(config, ledger, stopped_by, seconds)
+        return replace(result, stopped_by="done") if len(result.table) > config.evaluations else result
 
-    def walk_forward(self, folder: Path, *, resume: bool, say: Say) -> WalkForwardResult:
-        """Raises ConfigError when the days do not suffice, with the arithmetic."""
+    def walk_forward_recorded(self, folder: Path, windows: int, stopped_by: str) -> WalkForwardResult:
+        """The first `windows` windows as their ledgers have them: nothing is searched, the chosen rows are scored again."""
+        rest = iter([stopped_by if stopped_by == "time" else "done"] * windows)
+
+        def replay(
+            config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
+        ) -> StudyResult:
+            return _replayed(config, ledger, next(rest, "interrupted"), 0.0)
+
+        return self.walk_forward(folder, resume=True, say=lambda _: None, study=replay)
+
+    def walk_forward(self, folder: Path, *, resume: bool, say: Say, study: RunStudy | None = None) -> WalkForwardResult:
+        """Raises ConfigError when the days do not suffice, with the arithmetic. `study`: runs each window (`self.study`)."""
         settings = self.subject.config.walk_forward
         if settings is None:
-            raise ConfigError(
-                "the configuration has no walk_forward section: add one, `walk_forward: {train_days: 10, test_days: 2}`"
-            )
+            raise ConfigError(NO_WALK_FORWARD)
         place, days, config = folder / "walk-forward", self.subject.days, self.subject.study_config()
         config = replace(config, evaluations=settings.evaluations or config.evaluations)
-        told = _telling("walk-forward", say)
+        told, run = _telling("walk-forward", say), study or self.study
         if settings.scheme == "stom":
             variant = "RV" if settings.weeks[1] else "R"
             splits = list_days(variant, int(days[-1]), settings.weeks, days)
-            return stom_walk_forward(config, splits, days, self.evaluator, place, resume=resume, progress=told, study=self.study)
+            return stom_walk_forward(config, splits, days, self.evaluator, place, resume=resume, progress=told, study=run)
         windows = WalkForward(
             train_days=settings.train_days,
             test_days=settings.test_days,
@@ -119,8 +128,15 @@ class Workplace:
             top=settings.top,
             resume=resume,
             progress=told,
-            study=self.study,
+            study=run,
         )
+
+
+def _replayed(config: StudyConfig, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
+    """A study out of its ledger; without a ledger one that scored nothing."""
+    batches = Ledger.read(ledger).batches if ledger.exists() else []
+    table = trial_table(batches, len(config.space.variables))
+    return StudyResult(config.study_id, table, (None,) * config.islands, stopped_by, 0, 0, seconds, 0.0, 0.0)
 
 
 def _telling(what: str, say: Say) -> ProgressCallback:
