@@ -57,21 +57,24 @@ class Failed:
         return self.kind(self.message)
 
 
+Post = Letter | Ended | Failed
+
+
 @ray.remote(num_cpus=0)
 class Mailbox:
     """Keeps letters until they are collected."""
 
     def __init__(self) -> None:
-        self._letters: list[Letter | Ended | Failed] = []
+        self._letters: list[Post] = []
 
-    def post(self, letter: Letter | Ended | Failed) -> None:
+    def post(self, letter: Post) -> None:
         self._letters.append(letter)
 
-    def collect(self) -> list[Letter | Ended | Failed]:
+    def collect(self) -> list[Post]:
         letters, self._letters = self._letters, []
         return letters
 
 
-def post(mailbox: Any, letter: Letter | Ended | Failed) -> None:
+def post(mailbox: Any, letter: Post) -> None:
     """Returns when the mailbox has it."""
     ray.get(mailbox.post.remote(letter))

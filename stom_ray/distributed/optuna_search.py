@@ -32,7 +32,7 @@ METRIC = "objective"
 
 
 @dataclass(frozen=True)
-class Post:
+class Leg:
     """What every trial needs. subject: a reference to the `Subject`."""
 
     subject: Any
@@ -43,7 +43,7 @@ class Post:
 class CandidateTrial(tune.Trainable):
     """One parameter row, scored in one step."""
 
-    def setup(self, config: dict[str, Any], leg: Post | None = None) -> None:
+    def setup(self, config: dict[str, Any], leg: Leg | None = None) -> None:
         assert leg is not None
         self._leg = leg
         subject: Subject = ray.get(leg.subject)
@@ -119,8 +119,8 @@ def _to_the_end(driver: Driver, kinds: Mapping[str, BaseDistribution]) -> str:
     while (left := driver.config.evaluations - driver.batches_of(0)) > 0:
         if driver.time_is_up():
             return "time"
-        told = Post(driver.shipped, driver.config, driver.mailbox)
-        driver.tune(TuneJob("optuna", CandidateTrial, {"leg": told}, {}, driver.workers, _searcher(driver, kinds), left))
+        leg = Leg(driver.shipped, driver.config, driver.mailbox)
+        driver.tune(TuneJob("optuna", CandidateTrial, {"leg": leg}, {}, driver.workers, _searcher(driver, kinds), left))
     return "done"
 
 

@@ -48,6 +48,8 @@ def session(
         return
     os.environ.setdefault("RAY_task_oom_retries", "2")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Says at every start that the token is on; it is, and the docstring tells.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     folder = None
     if address == "local":
         if object_store_mib < LEAST_OBJECT_STORE_MIB:

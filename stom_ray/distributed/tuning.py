@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -115,15 +118,23 @@ class Driver:
         self._record(Letter(PRESENT, 0, "present", params, keys, row, scores, evaluator.kernel_s, evaluator.kernel_s, 0.0))
 
     def tune(self, job: TuneJob) -> None:
-        """Run it. Trials that die are left for the next call; WorkerError when `ATTEMPTS` calls in a row recorded nothing."""
+        """Run it. Trials that die are left for the next call; WorkerError when `ATTEMPTS` calls in a row recorded nothing.
+
+        Ctrl-C ends all trials, then raises KeyboardInterrupt; a second one does not wait for them.
+        """
         before = len(self.ledger.batches), len(self.ended)
         folder = scratch_folder()
         try:
-            with _tune_settings():
-                results = self._tuner(job, folder).fit()
+            with _tune_settings(), _stop_on_ctrl_c() as stop:
+                collector = _Collector(self, stop)
+                results = self._tuner(job, folder, stop, collector).fit()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        if collector.error is not None:
+            raise collector.error
         self.collect()
+        if stop.asked:
+            raise KeyboardInterrupt
         self._attempts = 0 if (len(self.ledger.batches), len(self.ended)) != before else self._attempts + 1
         if self._attempts >= ATTEMPTS:
             why = next((str(error) for error in results.errors), "no batch came back")
@@ -153,7 +164,7 @@ class Driver:
             sampler=min(1.0, self._meter.sampler_s / wall),
         )
 
-    def _tuner(self, job: TuneJob, folder: str) -> Any:
+    def _tuner(self, job: TuneJob, folder: str, stop: _Stop, collector: _Collector) -> Any:
         left = None if self.config.time_limit_s is None else max(1e-3, self.config.time_limit_s - self._meter.elapsed_s)
         trainable = tune.with_resources(tune.with_parameters(job.trainable, **job.parameters), {"cpu": 1})
         return tune.Tuner(
@@ -166,7 +177,7 @@ class Driver:
                 num_samples=job.samples,
                 time_budget_s=left,
             ),
-            run_config=tune.RunConfig(name=job.name, storage_path=folder, verbose=0, callbacks=[_Collector(self)]),
+            run_config=tune.RunConfig(name=job.name, storage_path=folder, verbose=0, stop=stop, callbacks=[collector]),
         )
 
     def _record(self, letter: Letter) -> None:
@@ -192,18 +203,57 @@ class Driver:
 
 
 class _Collector(tune.Callback):
-    """Empties the mailbox whenever Tune has a result."""
+    """Empties the mailbox whenever Tune has a result. Tune would bury what that raises: it is kept, and the run stopped."""
 
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
+    def __init__(self, driver: Driver, stop: _Stop) -> None:
+        self._driver, self._stop = driver, stop
+        self.error: Exception | None = None
 
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
-        self._driver.collect()
+        if self.error is None:
+            try:
+                self._driver.collect()
+            except Exception as error:
+                self.error, self._stop.asked = error, True
+
+
+class _Stop(tune.Stopper):
+    """Ends the run when it is asked to; Tune then takes its actors down, which after a bare KeyboardInterrupt it does not."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self.asked
+
+
+@contextlib.contextmanager
+def _stop_on_ctrl_c() -> Iterator[_Stop]:
+    """The first Ctrl-C asks to stop, the second is as it was before. Outside the main thread nothing changes."""
+    stop = _Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: Any) -> None:
+        stop.asked = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
 def _tune_settings() -> Iterator[None]:
-    """Tune reads these from the environment; it is put back afterwards."""
+    """Tune reads these from the environment; it is put back afterwards. Nor shall it miss result files it may not write."""
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
     before = {name: os.environ.get(name) for name in TUNE_SETTINGS}
     os.environ.update(TUNE_SETTINGS)
     try:

@@ -1,5 +1,6 @@
 """A study over Ray Tune gives the table of a study in one process, also after SIGKILL."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from stom_ray.distributed.optuna_search import run_optuna_search
 from stom_ray.distributed.session import session
 from stom_ray.distributed.tuning import Subject
 from stom_ray.engine.types import EngineConfig
-from stom_ray.errors import ConfigError
+from stom_ray.errors import ConfigError, LedgerError
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Choice, Interval, Space
@@ -88,17 +89,41 @@ def test_islands_on_two_workers_give_the_table_of_one_process(ray_session, subje
     seen = []
     result = run_islands(config(), subject, tmp_path / "ledger.bin", workers=2, progress=seen.append)
     same_table(result.table, whole.table)
-    assert result.ended == ("evaluations",) * 3
+    assert result.ended == ("evaluations",) * 2
     assert result.stopped_by == "done"
     assert seen[-1].evaluations == len(whole.table)
     assert seen[-1].best == whole.table.objective.max()
 
 
-def test_a_study_begun_in_one_process_goes_on_over_ray(ray_session, subject, whole, tmp_path):
-    started = Study(config(evaluations=60), subject.evaluator(), tmp_path / "ledger.bin").run()
-    result = run_islands(config(), subject, tmp_path / "ledger.bin", workers=1, resume=True)
-    assert result.scored_now == len(whole.table) - len(started.table)
-    same_table(result.table, whole.table)
+def test_after_ctrl_c_nothing_runs_on_and_a_resumed_study_gives_the_same_table(ray_session, subject, whole, tmp_path):
+    def press_ctrl_c(progress):
+        if progress.evaluations > 15:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    broken = run_islands(config(), subject, tmp_path / "ledger.bin", workers=2, progress=press_ctrl_c)
+    assert broken.stopped_by == "interrupted"
+    assert 15 < len(broken.table) < len(whole.table)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = run_islands(config(), subject, tmp_path / "ledger.bin", workers=1, resume=True)
+    assert resumed.scored_now == len(whole.table) - len(broken.table)
+    same_table(resumed.table, whole.table)
+
+
+def test_what_goes_wrong_at_the_driver_ends_the_study_as_itself(ray_session, subject, tmp_path):
+    def full_disk(progress):
+        if progress.evaluations > 1:
+            raise LedgerError("no space left")
+
+    with pytest.raises(LedgerError, match="no space left"):
+        run_islands(config(), subject, tmp_path / "ledger.bin", workers=2, progress=full_disk)
+
+
+def test_islands_that_have_nothing_left_to_ask_end_the_study(ray_session, subject, tmp_path):
+    few = Space((SPACE.variables[0], Choice((90, 100), 100), Choice((1.0,), 1.0), Choice((60, 120), 60)))
+    small = StudyConfig(few, StomGoal("TG"), {}, sampler="random", islands=2, batch_size=3, evaluations=100)
+    result = run_islands(small, subject, tmp_path / "ledger.bin", workers=2)
+    assert len(result.table) == 4
+    assert result.ended == ("nothing left to ask",) * 2
 
 
 def test_what_the_engine_refuses_ends_the_study_with_that_message(ray_session, subject, tmp_path):
