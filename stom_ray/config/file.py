@@ -73,26 +73,28 @@ def _lines_of_keys(path: Path, node: yaml.Node | None, prefix: tuple[str, ...] =
 
 
 def _explain(path: Path, error: ValidationError, lines: Lines) -> str:
-    return "\n".join(_said(path, dict(item), lines) for item in error.errors())
+    found = sorted((_said(dict(item), lines) for item in error.errors()), key=lambda said: said[0])
+    return "\n".join(f"{path}:{line}: {message}" for line, message in found)
 
 
-def _said(path: Path, item: dict[str, Any], lines: Lines) -> str:
-    """One mistake: file, line, key, what is wrong, what was expected."""
+def _said(item: dict[str, Any], lines: Lines) -> tuple[int, str]:
+    """One mistake: its line; key, what is wrong, what was expected."""
     place = tuple(str(part) for part in item["loc"])
     message = str(item["msg"]).removeprefix("Value error, ")
     named = DOTTED.match(message)
     at = place or (tuple(named[0].split(".")) if named else ())
     line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), 1)
     if not place:
-        return f"{path}:{line}: {message}"
-    where = f"{path}:{line}: {'.'.join(place)}"
+        return line, message
+    where = ".".join(place)
     if item["type"] == "extra_forbidden":
         known = list(_section(place[:-1]).model_fields)
         close = difflib.get_close_matches(place[-1], known, n=1)
-        return f"{where}: unknown key. " + (f"did you mean `{close[0]}`?" if close else f"known keys here: {', '.join(known)}")
+        hint = f"did you mean `{close[0]}`?" if close else f"known keys here: {', '.join(known)}"
+        return line, f"{where}: unknown key. {hint}"
     if item["type"] == "missing":
-        return f"{where}: missing. {_expected(place)}"
-    return f"{where}: {message} (found {item['input']!r:.80})"
+        return line, f"{where}: missing. {_expected(place)}"
+    return line, f"{where}: {message} (found {item['input']!r:.80})"
 
 
 def _section(place: tuple[str, ...]) -> type[BaseModel]:

@@ -51,12 +51,12 @@ class DataSection(Section):
     @field_validator("codes", mode="before")
     @classmethod
     def _codes_are_text(cls, value: Any) -> Any:
-        # YAML reads 005930 as the octal number 3032: a code must be quoted.
+        # YAML reads 000660 as the octal number 432: a code must be quoted.
         if not isinstance(value, list | tuple):
             raise ValueError('expected a list of codes in quotes, ["005930", "000660"]')
         for code in value:
             if not isinstance(code, str):
-                raise ValueError(f'code {code!r} was read as a number: write it in quotes, "005930"')
+                raise ValueError(f'code {code!r} was read as a number: write it in quotes, "000660"')
         return value
 
     @field_validator("days", "time", "load_days", "load_time", mode="before")
