@@ -276,8 +276,7 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[Batch], int]:
     """Header, batches and the length of the intact part."""
     if data[: len(form.MAGIC)] != form.MAGIC:
         raise LedgerError(
-            f"{path}: offset 0: not a ledger, or its first bytes are damaged: "
-            "restore a copy, or move it away and start anew"
+            f"{path}: offset 0: not a ledger, or its first bytes are damaged: restore a copy, or move it away and start anew"
         )
     found = form.scan(data)
     if found.intact_after is not None:

@@ -53,9 +53,9 @@ def subject_over(panel):
 def config(**changes):
     settings = {
         "sampler": "tpe",
-        "islands": 3,
+        "islands": 2,
         "batch_size": 10,
-        "evaluations": 90,
+        "evaluations": 80,
         "options": {"startup": 10},
         "migrate_every": 2,
     }
