@@ -156,6 +156,10 @@ class SearchSection(Section):
     limits: LimitsSection = Field(default_factory=LimitsSection)
     patience: int | None = Field(default=None, ge=1, description="stop an island after so many batches without a better one")
     time_limit_s: float | None = Field(default=None, gt=0, description="stop at the first batch border after so many seconds")
+    options: dict[str, int] = Field(
+        default_factory=dict,
+        description="of the sampler: tpe takes startup (random rows before it models) and history (rows it models), coordinate passes",
+    )
 
 
 class WalkForwardSection(Section):

@@ -67,6 +67,7 @@ class Subject:
             goal=self.goal,
             subject={**self.hashes, "engine": asdict(self.engine)},
             sampler=search.sampler,
+            options=search.options,
             seed=search.seed,
             islands=search.islands,
             batch_size=search.batch,
