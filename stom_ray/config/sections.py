@@ -158,7 +158,7 @@ class SearchSection(Section):
     time_limit_s: float | None = Field(default=None, gt=0, description="stop at the first batch border after so many seconds")
     options: dict[str, int] = Field(
         default_factory=dict,
-        description="of the sampler: tpe takes startup (random rows before it models) and history (rows it models), coordinate passes",
+        description="of the sampler: tpe takes startup (random rows before it models) and history (rows modelled)",
     )
 
 
