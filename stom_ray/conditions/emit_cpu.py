@@ -1,7 +1,7 @@
 """A strategy as the source text of a numba module: sessions outside, candidates inside, both texts inlined.
 
-The module has two functions, compiled for fixed types: `kernel`, and `gate`, which tells the rows that are worth a look. What
-they read by number is listed in `EmittedKernel.sites`; the binding step (`engine.kernel_bind`) lays the arrays out in that order.
+The module has one function, `kernel`, compiled for fixed types. What it reads by number is listed in `EmittedKernel.sites`; the
+binding step (`engine.kernel_bind`) lays the arrays out in that order.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stom_ray.conditions.emit_flow import EmittedText, emit_text
-from stom_ray.conditions.emit_gate import emit_gate
 from stom_ray.conditions.emit_sites import Lines, Sites
 from stom_ray.conditions.ir import Strategy
 
@@ -64,7 +63,7 @@ from stom_ray.features import slices
 
 @dataclass(frozen=True)
 class EmittedKernel:
-    """source: text of the module, with the functions `kernel` and `gate`. sites: what its numbers mean."""
+    """source: text of the module. sites: what its numbers mean."""
 
     source: str
     sites: Sites
@@ -87,9 +86,8 @@ def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
     buy = emit_text("buy", strategy.buy, profile, layout, sites, "b", numbers)
     numbers += len(buy.declarations)
     sell = emit_text("sell", strategy.sell, profile, layout, sites, "s", numbers)
-    gate = emit_gate(strategy.buy, profile, layout, sites)
-    kernel = _Assembly(sites, tuple(elapsed), buy, sell, per_candidate).lines()
-    return EmittedKernel(HEADER + "\n".join((*gate, "", "", *kernel)) + "\n", sites)
+    assembly = _Assembly(sites, tuple(elapsed), buy, sell, per_candidate)
+    return EmittedKernel(HEADER + "\n".join(assembly.lines()) + "\n", sites)
 
 
 @dataclass(frozen=True)

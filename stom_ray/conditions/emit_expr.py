@@ -141,7 +141,7 @@ class ExpressionEmitter:
             case ir.Compare():
                 return self.compare(node)
             case ir.TextTest():
-                return truth_value(f"y{self.sites.text(replace(node, at=ir.NOWHERE))}")
+                return truth_value(f"y{self.sites.text(node)}")
             case ir.Logic():
                 return self.logic(node)
             case ir.Choose():

@@ -55,8 +55,7 @@ class CompiledKernel:
         self.config = config
         self.memory_bytes = memory_bytes
         self._emitted = emit_kernel(strategy, selection.selected.layout)
-        module = load_kernel(self._emitted.source)
-        self._kernel, self._gate = module.kernel, module.gate
+        self._kernel = load_kernel(self._emitted.source).kernel
         self._whole: Block | None = None
 
     def run(self, params: ParamMatrix, threads: int = 1) -> RunResult:
@@ -104,7 +103,7 @@ class CompiledKernel:
         """Adds to `faults` and `zeros`, and returns the block's trades by session, then candidate, then time."""
         windows = block.window_table(batch.windows)
         loaded = block.loaded_tables()
-        following = block.following(self._gate, batch.windows, windows, loaded)
+        following = block.following(self.strategy.buy, batch.windows, windows)
         bound = _Bound(block, batch, following, windows, *loaded, faults[:, 0] >= 0)
         chunks = _chunks(block.offsets, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
         if threads == 1:

@@ -7,7 +7,7 @@ made once for a (function, length) and kept for later batches.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,8 @@ from stom_ray.conditions.emit_sites import WindowSite
 from stom_ray.conditions.emit_values import LARGEST_INT
 from stom_ray.conditions.emit_windows import EMPTY_WINDOW, FLOAT_WINDOW, loadable_lengths
 from stom_ray.conditions.rows import Rows
-from stom_ray.engine.bind import Binding, bind
+from stom_ray.engine.bind import Binding, bind, day_counts
+from stom_ray.engine.kernel_gate import GateRows, RowGate
 from stom_ray.engine.kernel_runtime import entry_table, next_open
 from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix
 from stom_ray.features.windows import precomputed, raw
@@ -29,7 +30,7 @@ from stom_ray.store.panel import Panel, Selection
 Bools = NDArray[np.bool_]
 Rows32 = NDArray[np.int32]
 WindowKey = tuple[str, int]
-Gate = Callable[..., None]
+GATE_ROWS = 1 << 16  # rows that are tested for being closed at a time
 
 
 @dataclass(frozen=True)
@@ -171,22 +172,44 @@ class Block:
                 columns[number, j] = self._places[function, length]
         return lengths, columns
 
-    def following(self, gate: Gate, batch: BatchWindows, windows: Ints, loaded: tuple[Ints, Ints]) -> Rows32:
+    def following(self, buy: ir.Program, batch: BatchWindows, windows: Ints) -> Rows32:
         """(n_rows,) the first row from each on that some candidate may buy on, or that may fault or count; else the last.
 
-        windows, loaded: as `window_table` and `loaded_tables` give them for the batch.
+        windows: as `window_table` gives them for the batch.
         """
-        trouble = (batch.faults != 0).any(axis=0) if batch.faults.size else np.zeros(1, dtype=np.bool_)
+        trouble = (batch.faults != 0).any(axis=0)
         key = trouble.tobytes()
         if key not in self._following:
-            open_rows = self.binding.watched.copy()
-            constants = self.emitted.sites.constant_values
-            fillable = self.entry[1] > 0.0
-            gate(
-                self.matrix, self.offsets, self.firsts, self.tests, windows[:1], *loaded, constants, trouble, fillable, open_rows
-            )  # fmt: skip
-            self._following[key] = next_open(self.offsets, open_rows)
+            self._following[key] = next_open(self.offsets, self.open_rows(buy, windows[0], trouble))
         return self._following[key]
+
+    def open_rows(self, buy: ir.Program, windows: Ints, trouble: Bools) -> Bools:
+        """(n_rows,) watched rows that the buy text cannot be known to pass by."""
+        watched, fillable = self.binding.watched, self.entry[1] > 0.0
+        strict = self.config.profile == "stom"
+        counts = day_counts(self.panel)
+        from_first = np.arange(self.panel.n_rows) - np.repeat(self.firsts, np.diff(self.offsets))
+        traded = (self.selection.loaded.column("초당거래대금"), self.panel.column("초당거래대금"))
+        traded_gaps = not all(np.isfinite(column).all() for column in traded)
+        found = np.zeros(self.panel.n_rows, dtype=np.bool_)
+        for first, last in _session_runs(self.offsets, GATE_ROWS):
+            rows = slice(int(self.offsets[first]), int(self.offsets[last]))
+            texts = np.repeat(self.tests[first:last], np.diff(self.offsets[first : last + 1]), axis=0).T
+            gate_rows = GateRows(
+                self.matrix,
+                rows.start,
+                rows.stop,
+                counts[rows],
+                windows,
+                trouble,
+                texts,
+                traded_gaps,
+                max(self.binding.rows.loaded_lengths, default=0),
+                from_first[rows],
+            )
+            gate = RowGate(self.emitted.sites, gate_rows, strict, self.panel.layout)
+            found[rows] = watched[rows] & gate.open_rows(buy, fillable[rows])
+        return found
 
     def place(self, keys: set[WindowKey]) -> None:
         """Gives every window a row of the matrix; columns that are no longer needed make room before the matrix grows."""
@@ -244,6 +267,15 @@ def gate_rows(params: ParamMatrix, config: EngineConfig) -> Ints:
 
 
 # Blocks of instruments
+
+
+def _session_runs(offsets: Ints, rows: int) -> Iterator[tuple[int, int]]:
+    """Consecutive sessions, about `rows` rows at a time."""
+    first = 0
+    while first < len(offsets) - 1:
+        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1)
+        yield first, last
+        first = last
 
 
 def split_selection(selection: Selection, rows_per_block: int) -> Iterator[tuple[Selection, int, int]]:
