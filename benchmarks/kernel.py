@@ -55,8 +55,8 @@ elif 최고수익률 - 수익률 > self.vars[7]:
 if 매도:
     self.Sell()
 """
-LOW = (95.0, 2.0, 1.5, 1.5, 0.8, -3.0, 60.0, 0.8)
-HIGH = (120.0, 20.0, 6.0, 6.0, 3.0, -0.8, 600.0, 3.0)
+LOW = (91.0, -1.0, 0.9, 0.9, 0.8, -3.0, 60.0, 0.8)
+HIGH = (116.0, 13.0, 3.2, 3.2, 3.0, -0.8, 600.0, 3.0)
 
 
 def random_rows(seed: int, count: int = BATCH) -> ParamMatrix:
@@ -107,7 +107,9 @@ def peer_arguments(selection: Selection, config: EngineConfig) -> tuple[Any, ...
     mean = np.where(enough >= 1, rows.window("초당거래대금평균", 30), 0.0)
     columns = (rows.column("체결강도"), rows.window("등락율각도", 30), rows.column("초당거래대금"), mean)
     traded = (rows.column("초당매수수량"), rows.column("초당매도수량"))
-    data = np.stack([binding.price, binding.watched.astype(np.float64), rows.seconds, enough.astype(np.float64), *columns, *traded])
+    data = np.stack(
+        [binding.price, binding.watched.astype(np.float64), rows.seconds, enough.astype(np.float64), *columns, *traded]
+    )
     cost = binding.costs[0]
     costs = np.array([cost.tax_rate, cost.fee_rate, float(cost.fee_rounding_krw)])
     asks, bids = np.stack([*binding.ask_prices, *binding.ask_sizes]), np.stack([*binding.bid_prices, *binding.bid_sizes])

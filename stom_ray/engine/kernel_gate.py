@@ -85,7 +85,7 @@ class GateRows:
         """The values `back` rows earlier; anything where there is no such row in the block."""
         if back == 0:
             return np.asarray(self.matrix[number, self.start : self.stop])
-        return self.matrix[number].take(np.arange(self.start - back, self.stop - back), mode="clip")
+        return np.asarray(self.matrix[number].take(np.arange(self.start - back, self.stop - back), mode="clip"))
 
 
 class RowGate:
