@@ -14,7 +14,7 @@ from stom_ray.runs.subject import Days, Subject
 from stom_ray.search.evaluator import SerialEvaluator
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import Progress, ProgressCallback
-from stom_ray.search.study import Study, StudyConfig, StudyResult
+from stom_ray.search.study import PRESENT, Study, StudyConfig, StudyResult
 from stom_ray.search.table import trial_table
 from stom_ray.store.panel import Selection
 from stom_ray.validation.splits import WalkForward
@@ -85,7 +85,7 @@ class Workplace:
             return None
         config = self.subject.study_config()
         result = _replayed(config, ledger, stopped_by, seconds)
-        return replace(result, stopped_by="done") if len(result.table) > config.evaluations else result
+        return replace(result, stopped_by="done") if _asked(Ledger.read(ledger)) >= config.evaluations else result
 
     def walk_forward_recorded(self, folder: Path, windows: int, stopped_by: str) -> WalkForwardResult:
         """The first `windows` windows as their ledgers have them: nothing is searched, the chosen rows are scored again."""
@@ -130,6 +130,12 @@ class Workplace:
             progress=told,
             study=run,
         )
+
+
+def _asked(ledger: Ledger) -> int:
+    """Rows that count against the budget: of each island the distinct ones, the user's present values aside."""
+    present = {key for batch in ledger.batches if batch.island == PRESENT for key in batch.keys}
+    return len({(batch.island, key) for batch in ledger.batches for key in batch.keys if key not in present})
 
 
 def _replayed(config: StudyConfig, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
