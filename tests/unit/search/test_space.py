@@ -71,7 +71,7 @@ def test_keys_tell_int_from_float_but_not_minus_zero_from_zero():
 
 def test_keys_of_values_that_are_no_numbers_are_refused():
     with pytest.raises(RangeError, match="row 1"):
-        parameter_keys(ParamMatrix.from_rows([[1.0], [float("nan")]]))
+        parameter_keys(ParamMatrix(np.array([[1.0], [np.nan]]), np.ones((2, 1), dtype=np.bool_)))
 
 
 def test_free_ranges_with_a_step_become_lists_and_without_one_intervals():
