@@ -14,6 +14,7 @@ import typer
 
 from stom_ray.engine.types import MAX_VALUE
 from stom_ray.errors import ConfigError
+from stom_ray.runs.files import as_json, is_replaced, replace_file, write_text
 
 if TYPE_CHECKING:
     from stom_ray.runs.backtest import Backtest
@@ -62,7 +63,7 @@ def refuse_outputs(*places: Path | None, inputs: Iterable[str | Path | None] = (
             raise ConfigError(f"{place}: is a folder. Expected the name of a file to write")
         if not place.parent.is_dir():
             raise ConfigError(f"{place}: cannot be written: there is no folder {place.parent}. Make it first")
-        replaced = place.is_file() or not place.exists()
+        replaced = is_replaced(place)
         if not all(
             os.access(there, os.W_OK) for there in ([place.parent] if replaced else []) + ([place] if place.exists() else [])
         ):
@@ -75,8 +76,6 @@ def refuse_outputs(*places: Path | None, inputs: Iterable[str | Path | None] = (
 
 def write_json(path: Path | None, record: dict[str, Any]) -> None:
     """One JSON object to a file or standard output; nothing without a path."""
-    from stom_ray.runs.files import as_json, write_text
-
     if path is None:
         return
     text = as_json(record)
@@ -152,7 +151,6 @@ def read_rows(path: Path) -> list[list[int | float]]:
 def write_outcome(outcome: Backtest, trades: Path | None, json_path: Path | None) -> None:
     """What backtest and sweep leave: a line for a person, the trades' CSV, the JSON."""
     from stom_ray.engine.trades_io import write_csv
-    from stom_ray.runs.files import replace_file
 
     say(outcome.render(), json_path)
     if trades is not None:

@@ -13,13 +13,17 @@ import numpy as np
 from stom_ray.errors import ConfigError
 
 
+def is_replaced(path: Path) -> bool:
+    """Whether `replace_file` puts a new file at this place; devices, pipes and open descriptors are written to instead."""
+    return (path.is_file() or not path.exists()) and path.parts[:2] not in (("/", "dev"), ("/", "proc"))
+
+
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """`write` gets the path of a new file beside `path`, which then takes its place; devices and pipes are written directly.
 
     ConfigError when that cannot be done; what was at `path` is then as it was.
     """
-    direct = path.exists() and not path.is_file()
-    place = path.resolve()
+    direct, place = not is_replaced(path), path.resolve()
     beside = path if direct else place.with_name(f".{place.name}.part")
     try:
         write(beside)

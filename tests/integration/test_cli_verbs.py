@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -432,3 +433,26 @@ def test_a_fault_of_the_program_keeps_its_traceback(cli, folder, market, monkeyp
     monkeypatch.setattr("stom_ray.runs.choice.load_panel", fail)
     with pytest.raises(RuntimeError, match="not the user's fault"):
         cli("backtest", "--db", market, *ONCE)
+
+
+def test_the_verbs_of_the_api_stay_callable_whatever_is_imported_before():
+    script = """
+import sys
+import tempfile
+import stom_ray
+import stom_ray.search.study, stom_ray.simulate.config
+import stom_ray.search.study as study
+assert study is sys.modules["stom_ray.search.study"]
+assert not {"ray", "torch"} & set(sys.modules)
+for name in stom_ray.__all__:
+    assert callable(getattr(stom_ray, name)), name
+stom_ray.simulate("m.db", codes=1, days=1, end=90100)
+stom_ray.simulate("n.db", codes=1, days=1, end=90100)
+try:
+    stom_ray.search(None)
+except AttributeError as error:
+    assert "execution" in str(error)
+"""
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=place, check=True, timeout=120)
+        assert sorted(path.name for path in Path(place).iterdir()) == ["m.db", "n.db"]
