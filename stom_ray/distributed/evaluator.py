@@ -32,10 +32,10 @@ RESTARTS = 3
 class Worker:
     """Holds the shards it has been asked for and runs blocks of rows over them."""
 
-    def __init__(
-        self, refs: list[Any], strategy: Strategy, config: EngineConfig, backend: Backend, folds: tuple[Fold, ...]
-    ) -> None:
-        self._refs, self._strategy, self._config, self._backend, self._folds = refs, strategy, config, backend, folds
+    def __init__(self, refs: list[Any]) -> None:
+        """refs: to (strategy, config, backend, folds), then to each shard; in a list, so that they are fetched here."""
+        self._shards = refs[1:]
+        self._strategy, self._config, self._backend, self._folds = ray.get(refs[0])
         self._held: dict[int, SerialEvaluator] = {}
 
     def score(self, shard: int, params: ParamMatrix) -> tuple[ScoreTable | Failed, float]:
@@ -58,7 +58,7 @@ class Worker:
 
     def _evaluator(self, shard: int) -> SerialEvaluator:
         if shard not in self._held:
-            selection: Selection = ray.get(self._refs[shard])
+            selection: Selection = ray.get(self._shards[shard])
             self._held[shard] = SerialEvaluator(self._strategy, selection, self._config, backend=self._backend, folds=self._folds)
         return self._held[shard]
 
@@ -98,9 +98,10 @@ class RayEvaluator:
         self._rows = [part.selected.n_rows for part in parts]
         self._block_rows = block_rows
         self._kernel_s = 0.0
-        refs = [ray.put(part) for part in parts]
+        # Held as long as the workers, since a restarted one reads them again.
+        self._refs = [ray.put(item) for item in ((strategy, config, backend, tuple(folds)), *parts)]
         self._workers = [
-            Worker.remote(refs, strategy, config, backend, tuple(folds))  # type: ignore[attr-defined]
+            Worker.remote(self._refs)  # type: ignore[attr-defined]
             for _ in range(workers)
         ]
 

@@ -11,15 +11,17 @@ from stom_ray.conditions.ir import Strategy
 from stom_ray.conditions.passes import reads
 from stom_ray.engine.bind import bind
 from stom_ray.engine.types import EngineConfig, Floats
+from stom_ray.features.windows import SOURCE
 from stom_ray.store.panel import Panel, Selection
 
 
 def portable(selection: Selection, strategy: Strategy, config: EngineConfig) -> Selection:
-    """The same selection with nothing but what this strategy and the engine read; arrays can be shared between processes.
+    """The same selection with nothing but what this strategy and the engine may read; arrays can be shared between processes.
 
-    Raises SchemaError when the data lacks a column that is read.
+    Columns behind windows always go along: the kernel looks at some of them whatever the scripts read. Raises SchemaError when
+    the data lacks a column that is read.
     """
-    names = sorted({*reads(strategy).columns, *_engine_columns(selection, config)})
+    names = sorted({*reads(strategy).columns, *_engine_columns(selection, config), *SOURCE.values()})
     loaded = replace(selection.loaded, columns={name: selection.loaded.column(name) for name in names}, load=None)
     if selection.selected is selection.loaded:
         return Selection(loaded, loaded, selection.rows)

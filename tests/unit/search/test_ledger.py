@@ -101,9 +101,10 @@ def test_cut_at_every_byte_it_keeps_all_whole_records_or_says_that_the_header_is
             whole = sum(end <= length for end in ends) - 1
             assert len(ledger.batches) == whole
             assert (ledger.cut_bytes > 0) == (length not in ends)
-            put(ledger, 9, [[99, 0.5]])
+            if length % 16 == 0:
+                put(ledger, 9, [[99, 0.5]])
         with Ledger.open(filled, "abc") as ledger:
-            assert len(ledger) == 2 * whole + 1
+            assert len(ledger) == 2 * whole + (length % 16 == 0)
             assert ledger.cut_bytes == 0
 
 
