@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -783,3 +784,33 @@ def test_the_api_raises_stom_errors_for_the_same_mistakes(folder, market, call):
     with pytest.raises(StomError) as caught:
         call(market)
     assert len(textwrap.shorten(str(caught.value), 1000)) > 20
+
+
+# The job
+
+
+@pytest.fixture
+def job(monkeypatch, capfd):
+    """`python jobs/run_search.py ARGS`, with Ray told to stay out: (exit code, standard error)."""
+    main = runpy.run_path(str(Path(__file__).parents[2] / "jobs" / "run_search.py"))["main"]
+
+    def call(*args):
+        monkeypatch.setattr(sys, "argv", ["run_search.py", *map(str, args)])
+        return main(), capfd.readouterr().err
+
+    return call
+
+
+def test_a_job_with_a_bad_configuration_ends_with_2(job, folder):
+    Path("typo.yaml").write_text("serach: {}\n", encoding="utf-8")
+    assert "did you mean `search`?" in job("typo.yaml")[1]
+    assert job("gone.yaml")[0] == job("typo.yaml")[0] == 2
+
+
+def test_a_job_whose_folder_would_vanish_with_its_upload_is_refused(job, folder, write_run, monkeypatch):
+    write_run(folder)
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    code, message = job("run.yaml")
+    assert code == 2
+    assert "which is deleted after the job. Give a place that stays: --folder" in message
+    assert not Path("run").exists()

@@ -274,7 +274,7 @@ def test_a_key_that_stands_twice_is_refused_since_yaml_would_drop_one(write):
         (b"data: [1, 2\nstrategy: 5\n", "not valid YAML"),
         (b"data:\n\tpath: x\n", "not valid YAML"),
         (b"data: &a {path: *a}\n", "run.yaml:1: *a: aliases are not read here"),
-        (b"[" * 400, "nested too deep"),
+        (b"[" * 700, "nested too deep"),
         (b"data: {path: 2023-02-31}\n", "not valid YAML"),
         ("data: 주식".encode("cp949"), "cannot be read as UTF-8"),
         (b"!!python/object/apply:os.system ['true']\n", "not valid YAML"),
