@@ -44,7 +44,10 @@ def main(arguments: list[str]) -> int:
         record = {**importlib.import_module(MODULES[name]).run(), "machine": machine()}
         records.append(record)
         equal = "equal" if record["equal"] else "NOT EQUAL"
-        print(f"{name:18} {record['value']:>16,.6g} {record['unit']:24} {equal:9} {record['ratio']:.3g} x {record['peer']}", flush=True)
+        print(
+            f"{name:18} {record['value']:>16,.6g} {record['unit']:24} {equal:9} {record['ratio']:.3g} x {record['peer']}",
+            flush=True,
+        )
     if options.json:
         options.json.write_text(json.dumps(records, indent=1, ensure_ascii=False), encoding="utf-8")
     return 0 if all(record["equal"] for record in records) else 1

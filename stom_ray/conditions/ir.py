@@ -55,8 +55,9 @@ class Lag:
     at: Span = field(default=NOWHERE, compare=False)
 
 
-# Names that are no columns of the table. Plain: 데이터길이 시분초 (int), 수익률 최고수익률 최저수익률 보유시간 (float), 매수틱번호 보유수량
-# (int), 수익금. 호가단위: layout v1 = 매도호가2 - 매도호가1 (tick), v2 = ladder unit (plain int). VI아래5호가, 순매수금액: tick.
+# Names that are no columns of the table. Plain: 데이터길이 시분초 매수틱번호 보유수량 (int), 수익률 최고수익률 최저수익률
+# 보유시간 수익금 (float). 호가단위: layout v1 = 매도호가2 - 매도호가1 (tick), v2 = ladder unit (plain int).
+# VI아래5호가, 순매수금액: tick.
 STATE_NAMES_BUY = ("데이터길이", "시분초", "호가단위", "VI아래5호가", "순매수금액")
 STATE_NAMES_SELL = ("수익률", "최고수익률", "최저수익률", "보유시간", "매수틱번호", "보유수량", "수익금")
 TEXT_NAMES = ("종목코드", "종목명")  # appear only inside TextTest
@@ -88,8 +89,8 @@ class Var:
 
 
 WINDOW_FUNCTIONS = (
-    "이동평균", "최고현재가", "최저현재가", "체결강도평균", "최고체결강도", "최저체결강도", "최고초당매수수량", "최고초당매도수량",
-    "누적초당매수수량", "누적초당매도수량", "초당거래대금평균", "등락율각도", "당일거래대금각도", "전일비각도",
+    "이동평균", "최고현재가", "최저현재가", "체결강도평균", "최고체결강도", "최저체결강도",
+    "최고초당매수수량", "최고초당매도수량", "누적초당매수수량", "누적초당매도수량", "초당거래대금평균", "등락율각도", "당일거래대금각도", "전일비각도",
 )  # fmt: skip
 
 

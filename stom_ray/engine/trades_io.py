@@ -71,4 +71,6 @@ def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
     try:
         frame.to_csv(path, index=False, lineterminator="\n")
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error.strerror or error}). Choose a folder that exists and has room") from error
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror or error}). Choose a folder that exists and has room"
+        ) from error

@@ -43,7 +43,12 @@ def flags_of(params: dict, case: Path, folder: Path) -> list[str]:
         flags += ["--days", f"{params['load_startday']}-{params['load_endday']}"]
         flags += ["--time", f"{params['load_starttime']}-{params['load_endtime']}"]
     settings = params.get("dict_set", {})
-    flags += ["--ask-levels", str(settings.get("주식매수시장가잔량범위", 5)), "--bid-levels", str(settings.get("주식매도시장가잔량범위", 5))]
+    flags += [
+        "--ask-levels",
+        str(settings.get("주식매수시장가잔량범위", 5)),
+        "--bid-levels",
+        str(settings.get("주식매도시장가잔량범위", 5)),
+    ]
     if "주식비중조절" in settings:
         flags += ["--weights", ",".join(str(value) for value in settings["주식비중조절"])]
     if "주식경과틱수설정" in settings:

@@ -118,7 +118,7 @@ def test_without_valid_days_the_best_of_train_goes_to_test(tmp_path, config, pan
 
 
 def test_rows_outside_the_limits_are_not_carried_to_valid(tmp_path, config, windows, evaluator_for):
-    train, table = whole_grid(evaluator_for, windows[-1].train)
+    _, table = whole_grid(evaluator_for, windows[-1].train)
     allowed = float(np.median(table.figures[:, 4]))
     strict = replace(config, goal=StomGoal("TG", Limits(wr=(allowed, 100.0))))
     result = walk_forward(strict, windows[-1:], evaluator_for, tmp_path, top=12)
@@ -143,12 +143,13 @@ def test_it_resumes_from_the_ledgers_of_its_windows(tmp_path, config, windows, e
 
 
 def test_stom_s_own_way_replays_one_row_over_all_windows_and_warns(tmp_path, config, panel, evaluator_for):
-    days = panel.days
-    splits = [
-        StomSplit(DayRange(int(days[a]), int(days[a + 2]), 3), (DayRange(int(days[a + 2]), int(days[a + 2]), 1),), DayRange(int(days[a + 3]), int(days[a + 3]), 1))
-        for a in (0, 1)
-    ]  # fmt: skip
-    result = stom_walk_forward(config, splits, days, evaluator_for, tmp_path)
+    days = [int(day) for day in panel.days]
+
+    def span(first: int, last: int) -> DayRange:
+        return DayRange(days[first], days[last], last - first + 1)
+
+    splits = [StomSplit(span(a, a + 2), (span(a + 2, a + 2),), span(a + 3, a + 3)) for a in (0, 1)]
+    result = stom_walk_forward(config, splits, panel.days, evaluator_for, tmp_path)
     assert "leaks" in result.warnings[0]
     assert result.windows[0].best.values.tolist() == result.windows[1].best.values.tolist()
     assert set(result.windows[0].window.valid) <= set(result.windows[0].window.train)
