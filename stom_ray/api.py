@@ -1,4 +1,4 @@
-"""The verbs of stom_ray as typed functions; `stom_ray.backtest(...)` and the command line call the same ones.
+"""The verbs of stom_ray as typed functions; the command line calls the same ones.
 
 Everything heavy is imported where it is needed, so that `import stom_ray` stays cheap.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stom_ray.config import RunConfig
+from stom_ray.config import RunConfig, load_config
 from stom_ray.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from stom_ray.simulate import SimulateReport
     from stom_ray.store.inspect import InspectReport
     from stom_ray.store.report import IngestReport
+
+__all__ = [
+    "backtest",
+    "check",
+    "demo",
+    "ingest",
+    "inspect",
+    "load_config",
+    "report",
+    "search",
+    "simulate",
+    "sweep",
+    "walk_forward",
+]
 
 
 def _silent(_: str) -> None:

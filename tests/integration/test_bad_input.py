@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-import stom_ray
+from stom_ray import api
 from stom_ray.errors import StomError
 from stom_ray.search.file_lock import FileLock
 from stom_ray.store import snapshot
@@ -128,7 +128,7 @@ def test_a_locked_database_is_waited_for_and_then_told(refused, folder, market, 
             message = refused(*command)
             assert "x.db: locked by another program for more than 0.3 s: try again when it has finished" in message
         holder.stdin.close()
-    assert stom_ray.inspect("x.db").tables
+    assert api.inspect("x.db").tables
 
 
 def test_a_smashed_table_is_named_and_takes_no_other_down(cli, refused, folder, market, codes):
@@ -767,17 +767,17 @@ def test_a_configuration_that_is_none(refused, market, command, said):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda market: stom_ray.inspect("gone.db"),
-        lambda market: stom_ray.ingest(["gone.db"], "s", workers=1),
-        lambda market: stom_ray.simulate("x.db", codes=0),
-        lambda market: stom_ray.check("매수 = 현재까", ""),
-        lambda market: stom_ray.backtest(market, PLAIN_BUY, "매도 = True", betting=float("inf")),
-        lambda market: stom_ray.backtest(market, PLAIN_BUY, "매도 = True", vars=[float("nan")]),
-        lambda market: stom_ray.backtest(market, PLAIN_BUY, "매도 = True", profile="stomm"),
-        lambda market: stom_ray.sweep(market, PLAIN_BUY, "매도 = True", rows=[[30], [30, 1]]),
-        lambda market: stom_ray.sweep(market, conditions={"buy": None, "sell": None}),
-        lambda market: stom_ray.load_config("gone.yaml"),
-        lambda market: stom_ray.report("gone"),
+        lambda market: api.inspect("gone.db"),
+        lambda market: api.ingest(["gone.db"], "s", workers=1),
+        lambda market: api.simulate("x.db", codes=0),
+        lambda market: api.check("매수 = 현재까", ""),
+        lambda market: api.backtest(market, PLAIN_BUY, "매도 = True", betting=float("inf")),
+        lambda market: api.backtest(market, PLAIN_BUY, "매도 = True", vars=[float("nan")]),
+        lambda market: api.backtest(market, PLAIN_BUY, "매도 = True", profile="stomm"),
+        lambda market: api.sweep(market, PLAIN_BUY, "매도 = True", rows=[[30], [30, 1]]),
+        lambda market: api.sweep(market, conditions={"buy": None, "sell": None}),
+        lambda market: api.load_config("gone.yaml"),
+        lambda market: api.report("gone"),
     ],
 )
 def test_the_api_raises_stom_errors_for_the_same_mistakes(folder, market, call):

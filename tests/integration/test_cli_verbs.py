@@ -9,14 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-import stom_ray
 from stom_ray import api
 from stom_ray.runs.choice import DataChoice
 from stom_ray.search.ledger import Ledger
@@ -128,7 +126,7 @@ def test_the_api_the_reference_and_more_threads_give_the_command_line_s_trades(c
     assert cli("backtest", "--db", market, *ONCE, "--trades", "cpu.csv", "--threads", 2).code == 0
     assert cli("backtest", "--db", market, *ONCE, "--trades", "ref.csv", "--backend", "reference").code == 0
     assert Path("cpu.csv").read_bytes() == Path("ref.csv").read_bytes()
-    run = stom_ray.backtest(market, Path("buy.txt").read_bytes(), Path("sell.txt").read_text(), vars=PRESENT, costs="krx")
+    run = api.backtest(market, Path("buy.txt").read_bytes(), Path("sell.txt").read_text(), vars=PRESENT, costs="krx")
     pd.testing.assert_frame_equal(run.trades, read_trades("cpu.csv"), check_dtype=False)
 
 
@@ -172,7 +170,7 @@ def test_each_row_of_a_sweep_is_the_backtest_of_its_values(cli, folder, market):
         mine = swept[swept["vkey"] == number].drop(columns=["vturn", "vkey"]).reset_index(drop=True)
         pd.testing.assert_frame_equal(mine, read_trades("one.csv"))
         assert done.json["figures"][number]["tsg"] == one.json["figures"][0]["tsg"]
-    mine = stom_ray.sweep(market, Path("buy.txt").read_bytes(), Path("sell.txt").read_bytes(), rows=rows)
+    mine = api.sweep(market, Path("buy.txt").read_bytes(), Path("sell.txt").read_bytes(), rows=rows)
     pd.testing.assert_frame_equal(mine.trades, swept, check_dtype=False)
 
 
@@ -348,11 +346,11 @@ def test_print_config_fills_in_defaults_and_runs_nothing(cli, folder, write_run)
     assert (done.code, done.err) == (0, "")
     Path("deep").mkdir()
     Path("deep/full.yaml").write_text(done.out, encoding="utf-8")
-    assert stom_ray.load_config("deep/full.yaml") == stom_ray.load_config("run.yaml").absolute()
+    assert api.load_config("deep/full.yaml") == api.load_config("run.yaml").absolute()
     assert "patience: null" in done.out
     assert not Path("run").exists()
     Path("example.yaml").write_text(cli("search", "--print-config").out, encoding="utf-8")
-    assert stom_ray.load_config("example.yaml").data.path == "market.db"
+    assert api.load_config("example.yaml").data.path == "market.db"
 
 
 # Ctrl-C
@@ -403,7 +401,7 @@ def test_ctrl_c_in_a_window_keeps_the_windows_before_it(cli, folder, write_run, 
         if text.startswith("walk-forward") and Path("run/walk-forward/window-02/ledger.bin").exists():
             raise KeyboardInterrupt
 
-    outcome = api.search(stom_ray.load_config(write_run(folder)), progress=press_in_the_second_window)
+    outcome = api.search(api.load_config(write_run(folder)), progress=press_in_the_second_window)
     windows = result_of(finished / "run")["walk_forward"]
     assert (outcome.stopped_by, list(outcome.to_json()["walk_forward"])) == ("interrupted", windows[:1])
     ledgers = {name: print_ for name, print_ in prints(Path("run")).items() if name.endswith("ledger.bin")}
@@ -433,26 +431,3 @@ def test_a_fault_of_the_program_keeps_its_traceback(cli, folder, market, monkeyp
     monkeypatch.setattr("stom_ray.runs.choice.load_panel", fail)
     with pytest.raises(RuntimeError, match="not the user's fault"):
         cli("backtest", "--db", market, *ONCE)
-
-
-def test_the_verbs_of_the_api_stay_callable_whatever_is_imported_before():
-    script = """
-import sys
-import tempfile
-import stom_ray
-import stom_ray.search.study, stom_ray.simulate.config
-import stom_ray.search.study as study
-assert study is sys.modules["stom_ray.search.study"]
-assert not {"ray", "torch"} & set(sys.modules)
-for name in stom_ray.__all__:
-    assert callable(getattr(stom_ray, name)), name
-stom_ray.simulate("m.db", codes=1, days=1, end=90100)
-stom_ray.simulate("n.db", codes=1, days=1, end=90100)
-try:
-    stom_ray.search(None)
-except AttributeError as error:
-    assert "execution" in str(error)
-"""
-    with tempfile.TemporaryDirectory() as place:
-        subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=place, check=True, timeout=120)
-        assert sorted(path.name for path in Path(place).iterdir()) == ["m.db", "n.db"]
