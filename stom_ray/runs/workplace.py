@@ -67,10 +67,12 @@ class Workplace:
         if not isinstance(evaluator, PlacedEvaluator):
             raise TypeError(f"a study over Ray needs an evaluator of Workplace.evaluator, not {type(evaluator).__name__}")
         from stom_ray.distributed.islands import run_islands
+        from stom_ray.distributed.optuna_search import run_optuna_search
         from stom_ray.distributed.tuning import Subject as Shipped
 
+        run = run_optuna_search if config.sampler == "optuna" else run_islands
         shipped = Shipped(self.subject.strategy, evaluator.selection, self.subject.engine, folds=evaluator.folds)
-        return run_islands(config, shipped, ledger, workers=self._execution.workers, resume=resume, progress=progress)
+        return run(config, shipped, ledger, workers=self._execution.workers, resume=resume, progress=progress)
 
     def search(self, folder: Path, *, resume: bool, say: Say) -> StudyResult:
         """The run's study over all selected days."""

@@ -72,12 +72,22 @@ def flags_of(params: dict, case: Path, folder: Path) -> list[str]:
     return ["sweep", *flags, "--ranges", str(ranges), "--ranges-form", "values", "--one-at-a-time"]
 
 
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
 @pytest.mark.parametrize("name", CASES)
-def test_golden_case_through_the_command_line(name, database, tmp_path):
+def test_golden_case_through_the_command_line(name, backend, database, tmp_path):
     case = GOLDEN / "cases" / name
     params = json.loads((case / "params.json").read_text(encoding="utf-8"))
     command = flags_of(params, case, tmp_path)
-    outputs = ["--db", str(database), "--trades", str(tmp_path / "out.csv"), "--json", str(tmp_path / "out.json")]
+    outputs = [
+        "--backend",
+        backend,
+        "--db",
+        str(database),
+        "--trades",
+        str(tmp_path / "out.csv"),
+        "--json",
+        str(tmp_path / "out.json"),
+    ]
     done = CliRunner().invoke(app, [*command, *outputs], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     expected = pd.read_csv(case / "trades.csv", dtype={"code": str}, keep_default_na=False)
