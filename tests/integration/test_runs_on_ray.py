@@ -1,0 +1,43 @@
+"""A whole run over Ray, from its YAML file to its report, against the same run in this process."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+import yaml
+
+from stom_ray import api
+from stom_ray.distributed.session import session
+
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
+
+
+@pytest.fixture(scope="module")
+def ray_session():
+    with session(num_cpus=2, object_store_mib=120):
+        yield
+
+
+def over_ray(path, name, **search):
+    """The run of `path` again, over Ray, in a folder of its own."""
+    record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    record["execution"] = {"backend": "ray", "workers": 2, "folder": name}
+    record["search"].update(search)
+    changed = path.with_name(f"{name}.yaml")
+    changed.write_text(yaml.safe_dump(record, allow_unicode=True), encoding="utf-8")
+    return api.load_config(changed)
+
+
+def test_a_run_over_ray_finds_what_a_run_in_this_process_finds(ray_session, folder, write_run):
+    path = write_run(folder, walk_forward="")
+    here = api.search(api.load_config(path))
+    there = api.search(over_ray(path, "there"))
+    pd.testing.assert_frame_equal(there.table, here.table)
+    assert there.data.best == here.data.best
+
+
+def test_sampler_optuna_is_ray_tunes_own_search(ray_session, folder, write_run):
+    path = write_run(folder, walk_forward="")
+    outcome = api.search(over_ray(path, "plain", sampler="optuna", islands=1, batch=1, evaluations=6))
+    assert outcome.stopped_by == "done"
+    assert set(outcome.table["source"]) == {"present", "optuna"}
