@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from stom_ray.store.load import load_panel
 from stom_ray.store.panel import Panel
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# A shell that starts the tests in the background has them ignore SIGINT, and so would every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def clocks(day, n, start=90_000):
