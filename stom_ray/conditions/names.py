@@ -10,6 +10,7 @@ from typing import Literal
 from stom_ray.conditions.diagnostics import closest, did_you_mean
 from stom_ray.conditions.ir import STATE_NAMES_BUY, STATE_NAMES_SELL, TEXT_NAMES, WINDOW_FUNCTIONS
 from stom_ray.schema.columns import CLOCK, LAYOUTS, VI_COLUMNS, script_columns
+from stom_ray.schema.windows import WINDOW_SOURCE
 
 Side = Literal["buy", "sell", "expr"]
 DECISIONS = ("매수", "매도")
@@ -18,23 +19,6 @@ ARITHMETIC = ("int", "float", "abs", "round", "min", "max")
 CLOCK_FUNCTIONS = ("now", "timedelta_sec", "경과틱수")
 V2_STATES = ("순매수금액", "보유수량", "수익금")
 
-# The base column behind each window function; every window needs no other.
-WINDOW_SOURCE = {
-    "이동평균": "현재가",
-    "최고현재가": "현재가",
-    "최저현재가": "현재가",
-    "체결강도평균": "체결강도",
-    "최고체결강도": "체결강도",
-    "최저체결강도": "체결강도",
-    "최고초당매수수량": "초당매수수량",
-    "최고초당매도수량": "초당매도수량",
-    "누적초당매수수량": "초당매수수량",
-    "누적초당매도수량": "초당매도수량",
-    "초당거래대금평균": "초당거래대금",
-    "등락율각도": "등락율",
-    "당일거래대금각도": "당일거래대금",
-    "전일비각도": "전일비",
-}
 # Columns a state name is computed from. 호가단위 is the book's in v1 and the ladder's of 현재가 in v2.
 STATE_SOURCES = {
     "호가단위": ("매도호가1", "매도호가2", "현재가"),

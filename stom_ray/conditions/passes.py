@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from stom_ray.conditions.fold import fold_node
 from stom_ray.conditions.ir import Column, Const, Expr, If, Lag, Moment, Program, State, Stmt, Strategy, Var, Window
-from stom_ray.conditions.names import MOMENT_NAME, STATE_SOURCES, WINDOW_SOURCE
+from stom_ray.conditions.names import MOMENT_NAME, STATE_SOURCES
 from stom_ray.conditions.traversal import expressions, programs_of, rewrite_program
 from stom_ray.conditions.verifier import verify_program
+from stom_ray.schema.windows import WINDOW_SOURCE
 
 
 class Pass(NamedTuple):

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from stom_ray.conditions import ir
-from stom_ray.conditions.names import DECISIONS, MOMENT_NAME, WINDOW_SOURCE
+from stom_ray.conditions.names import DECISIONS, MOMENT_NAME
 from stom_ray.conditions.traversal import expressions, operands, programs_of, statements, walk
+from stom_ray.schema.windows import WINDOW_SOURCE
 
 LONGEST_SESSION = 86_400
 ExprType = Literal["NUM", "BOOL", "TEXT", "MOMENT"]

@@ -17,28 +17,14 @@ from stom_ray.errors import ConfigError
 from stom_ray.features.rolling import rolling_angle, rolling_extreme, rolling_sum
 from stom_ray.features.rounding import round_tick
 from stom_ray.features.slices import RAW, each_row
+from stom_ray.schema.windows import WINDOW_SOURCE
 from stom_ray.store.panel import Panel
 
 Floats = NDArray[np.float64]
 
 MOVING_AVERAGE_LENGTHS = (60, 300, 600, 1200)
 
-SOURCE: dict[str, str] = {
-    "이동평균": "현재가",
-    "최고현재가": "현재가",
-    "최저현재가": "현재가",
-    "체결강도평균": "체결강도",
-    "최고체결강도": "체결강도",
-    "최저체결강도": "체결강도",
-    "최고초당매수수량": "초당매수수량",
-    "최고초당매도수량": "초당매도수량",
-    "누적초당매수수량": "초당매수수량",
-    "누적초당매도수량": "초당매도수량",
-    "초당거래대금평균": "초당거래대금",
-    "등락율각도": "등락율",
-    "당일거래대금각도": "당일거래대금",
-    "전일비각도": "전일비",
-}
+SOURCE = WINDOW_SOURCE
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
