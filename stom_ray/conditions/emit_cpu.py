@@ -69,7 +69,21 @@ class EmittedKernel:
     sites: Sites
 
 
-def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
+@dataclass(frozen=True)
+class StrategyTexts:
+    """The texts of a strategy, for the loops of a kernel to hold.
+
+    elapsed_per_candidate: the elapsed-tick expressions read parameters or have effects.
+    """
+
+    sites: Sites
+    elapsed: tuple[EmittedText, ...]
+    buy: EmittedText
+    sell: EmittedText
+    elapsed_per_candidate: bool
+
+
+def emit_texts(strategy: Strategy, layout: str) -> StrategyTexts:
     """layout: the panel's, which decides what 호가단위 is."""
     sites = Sites()
     for key in FIXED_COLUMNS:
@@ -86,19 +100,18 @@ def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
     buy = emit_text("buy", strategy.buy, profile, layout, sites, "b", numbers)
     numbers += len(buy.declarations)
     sell = emit_text("sell", strategy.sell, profile, layout, sites, "s", numbers)
-    assembly = _Assembly(sites, tuple(elapsed), buy, sell, per_candidate)
-    return EmittedKernel(HEADER + "\n".join(assembly.lines()) + "\n", sites)
+    return StrategyTexts(sites, tuple(elapsed), buy, sell, per_candidate)
+
+
+def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
+    """The numba module of a strategy. layout: as for `emit_texts`."""
+    texts = emit_texts(strategy, layout)
+    return EmittedKernel(HEADER + "\n".join(_Assembly(**vars(texts)).lines()) + "\n", texts.sites)
 
 
 @dataclass(frozen=True)
-class _Assembly:
-    """The loops around the texts. elapsed_per_candidate: the expressions read parameters or have effects."""
-
-    sites: Sites
-    elapsed: tuple[EmittedText, ...]
-    buy: EmittedText
-    sell: EmittedText
-    elapsed_per_candidate: bool
+class _Assembly(StrategyTexts):
+    """The loops around the texts."""
 
     def lines(self) -> list[str]:
         out = Lines()

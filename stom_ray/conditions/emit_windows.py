@@ -12,8 +12,7 @@ from stom_ray.conditions import ir
 from stom_ray.conditions.emit_arithmetic import ArithmeticEmitter, legal_rows, number_of
 from stom_ray.conditions.emit_sites import WindowSite
 from stom_ray.conditions.emit_values import LARGEST_INT, Fact, Value, both, inverse
-from stom_ray.features.slices import RAW
-from stom_ray.features.windows import MOVING_AVERAGE_LENGTHS, SOURCE
+from stom_ray.schema.windows import MOVING_AVERAGE_LENGTHS, RAW_WINDOW, WINDOW_SOURCE
 
 TRADED_VALUE = "초당거래대금평균"  # the one window that is a Python int
 FLOAT_WINDOW, EMPTY_WINDOW = 1, 2  # codes in the table of window faults
@@ -114,8 +113,8 @@ class WindowEmitter(ArithmeticEmitter):
         self.out.add(f"{needed} = 1 if {table} >= 0 else {rows_name}")
         rows = self.look_back(node.function, node.pre, pre, needed, node.at)
         self.stop_before_data(node, rows, needed)
-        source = self.sites.column(SOURCE[node.function])
-        raw = f"slices.{RAW[node.function].__name__}(cols[{source}], np.int64({rows.at}), {rows_name})"
+        source = self.sites.column(WINDOW_SOURCE[node.function])
+        raw = f"slices.{RAW_WINDOW[node.function]}(cols[{source}], np.int64({rows.at}), {rows_name})"
         value = f"(cols[loaded_columns[{function}, {table}], {rows.at}] if {table} >= 0 else {raw})"
         if node.function == TRADED_VALUE:
             return self.traded_value(node, rows, value, f"({table} >= 0)")

@@ -12,7 +12,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.features.slices import RAW
-from stom_ray.features.windows import MOVING_AVERAGE_LENGTHS, SOURCE, precomputed, raw
+from stom_ray.features.windows import SOURCE, precomputed, raw
+from stom_ray.schema.windows import MOVING_AVERAGE_LENGTHS
 from stom_ray.store.panel import Selection
 
 Floats = NDArray[np.float64]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stom_ray.features.rolling import angle, rolling_angle, rolling_extreme
 from stom_ray.features.rounding import round_tick
+from stom_ray.schema.windows import RAW_WINDOW
 
 Floats = NDArray[np.float64]
 
@@ -110,22 +111,11 @@ def day_ratio_angle(values: Floats, end: int, length: int) -> float:
     return angle(values[end] - values[end - length + 1], length)
 
 
-RAW: dict[str, Callable[[Floats, int, int], float]] = {
-    "이동평균": mean3,
-    "최고현재가": highest,
-    "최저현재가": lowest,
-    "체결강도평균": mean3,
-    "최고체결강도": highest,
-    "최저체결강도": lowest,
-    "최고초당매수수량": highest,
-    "최고초당매도수량": highest,
-    "누적초당매수수량": total,
-    "누적초당매도수량": total,
-    "초당거래대금평균": whole_mean,
-    "등락율각도": change_rate_angle,
-    "당일거래대금각도": turnover_angle,
-    "전일비각도": day_ratio_angle,
-}
+_FUNCTIONS: tuple[Callable[[Floats, int, int], float], ...] = (
+    mean3, whole_mean, total, highest, lowest, change_rate_angle, turnover_angle, day_ratio_angle,
+)  # fmt: skip
+_BY_NAME = {function.__name__: function for function in _FUNCTIONS}
+RAW: dict[str, Callable[[Floats, int, int], float]] = {function: _BY_NAME[name] for function, name in RAW_WINDOW.items()}
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -17,12 +17,10 @@ from stom_ray.errors import ConfigError
 from stom_ray.features.rolling import rolling_angle, rolling_extreme, rolling_sum
 from stom_ray.features.rounding import round_tick
 from stom_ray.features.slices import RAW, each_row
-from stom_ray.schema.windows import WINDOW_SOURCE
+from stom_ray.schema.windows import MOVING_AVERAGE_LENGTHS, WINDOW_SOURCE
 from stom_ray.store.panel import Panel
 
 Floats = NDArray[np.float64]
-
-MOVING_AVERAGE_LENGTHS = (60, 300, 600, 1200)
 
 SOURCE = WINDOW_SOURCE
 
