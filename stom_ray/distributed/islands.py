@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 from ray import tune
 
-from stom_ray.distributed.mailbox import Ended, Failed, Letter, post
+from stom_ray.distributed.mailbox import Ended, post
+from stom_ray.distributed.trial import Leg, ScoringTrial
 from stom_ray.distributed.tuning import Driver, Subject, TuneJob
 from stom_ray.engine.types import Floats, ParamMatrix
-from stom_ray.errors import StomError
 from stom_ray.search.island import Island
 from stom_ray.search.ledger import Batch, Ledger
 from stom_ray.search.progress import ProgressCallback
@@ -39,79 +38,45 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Leg:
-    """What every trial of one Tune run needs. subject: a reference to the `Subject`, put once a study. until: number of the first
-    batch not to be asked for, None = to the end.
-    """
+class IslandsLeg(Leg):
+    """histories: what each island has been told. until: number of the first batch not to be asked for, None = to the end."""
 
-    subject: Any
-    config: StudyConfig
     histories: Mapping[int, list[Told]]
     until: int | None
-    mailbox: Any
 
 
-class IslandTrial(tune.Trainable):
+class IslandTrial(ScoringTrial):
     """One island; a step asks, scores, posts and tells one batch."""
 
-    def setup(self, config: dict[str, Any], leg: Leg | None = None) -> None:
-        assert leg is not None
-        self._leg = leg
-        subject: Subject = ray.get(leg.subject)
-        self._evaluator = subject.evaluator()
-        self._start(config["island"])
+    leg: IslandsLeg
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The same process goes on with another island: kernel and data stay where they are."""
-        self._start(new_config["island"])
-        return True
+    def start(self, about: dict[str, Any]) -> None:
+        number = about["island"]
+        self._island = island_from(self.leg.config, number, self.leg.histories[number])
 
-    def step(self) -> dict[str, Any]:
-        try:
-            return self._step()
-        except StomError as error:
-            post(self._leg.mailbox, Failed.of(error))
-            raise
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Nothing: the ledger has it all."""
-        return {}
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing was saved."""
-
-    def _start(self, number: int) -> None:
-        self._island = island_from(self._leg.config, number, self._leg.histories[number])
-
-    def _step(self) -> dict[str, Any]:
-        island, evaluator = self._island, self._evaluator
-        start, kernel = time.perf_counter(), evaluator.kernel_s
+    def score_batch(self) -> dict[str, Any]:
+        island, start = self._island, time.perf_counter()
         asked = island.ask()
         sampled = time.perf_counter() - start
         if asked is None:
-            post(self._leg.mailbox, Ended(island.plan.number, island.ended or ""))
+            post(self.leg.mailbox, Ended(island.plan.number, island.ended or ""))
             return {"done": True}
-        scores = score_rows(evaluator, self._leg.config.goal, take(asked.params, asked.rows))
+        scores = score_rows(self.evaluator, self.leg.config.goal, take(asked.params, asked.rows))
         told = time.perf_counter()
         objective = island.known(asked, scores.objective)
         island.tell(asked.params, asked.keys, objective)
         sampled += time.perf_counter() - told
-        post(
-            self._leg.mailbox,
-            Letter(
-                island=island.plan.number,
-                number=asked.number,
-                source=island.sampler.source,
-                params=asked.params,
-                keys=asked.keys,
-                rows=asked.rows,
-                scores=scores,
-                wall_s=time.perf_counter() - start,
-                kernel_s=evaluator.kernel_s - kernel,
-                sampler_s=sampled,
-            ),
+        self.send(
+            island=island.plan.number,
+            number=asked.number,
+            source=island.sampler.source,
+            params=asked.params,
+            keys=asked.keys,
+            rows=asked.rows,
+            scores=scores,
+            sampler_s=sampled,
         )
-        return {"done": island.ended is not None or island.next_batch == self._leg.until, "best": island.best}
+        return {"done": island.ended is not None or island.next_batch == self.leg.until, "best": island.best}
 
 
 def run_islands(
@@ -148,7 +113,7 @@ def _to_the_end(driver: Driver) -> str:
         if every:
             until = (min(island.next_batch for island in running) // every + 1) * every
             running = [island for island in running if island.next_batch < until]
-        leg = Leg(driver.shipped, driver.config, histories, until, driver.mailbox)
+        leg = IslandsLeg(driver.shipped, driver.config, driver.mailbox, histories, until)
         numbers = [island.plan.number for island in running]
         driver.tune(
             TuneJob(

@@ -6,23 +6,19 @@ scored is in the ledger all the same, and a resumed study tells it to Optuna fir
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-import ray
 from optuna.distributions import BaseDistribution, IntDistribution
-from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
-from stom_ray.distributed.mailbox import Failed, Letter, post
+from stom_ray.distributed.trial import Leg, ScoringTrial
 from stom_ray.distributed.tuning import Driver, Subject, TuneJob
 from stom_ray.engine.types import Floats
-from stom_ray.errors import ConfigError, StomError
+from stom_ray.errors import ConfigError
 from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.space import Space, parameter_keys
 from stom_ray.search.study import StudyConfig, StudyResult, open_ledger, score_rows
@@ -31,48 +27,17 @@ from stom_ray.search.tpe_sampler import distributions
 METRIC = "objective"
 
 
-@dataclass(frozen=True)
-class Leg:
-    """What every trial needs. subject: a reference to the `Subject`."""
-
-    subject: Any
-    config: StudyConfig
-    mailbox: Any
-
-
-class CandidateTrial(tune.Trainable):
+class CandidateTrial(ScoringTrial):
     """One parameter row, scored in one step."""
 
-    def setup(self, config: dict[str, Any], leg: Leg | None = None) -> None:
-        assert leg is not None
-        self._leg = leg
-        subject: Subject = ray.get(leg.subject)
-        self._evaluator = subject.evaluator()
-        self._positions = config
+    def start(self, about: dict[str, Any]) -> None:
+        self._positions = about
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._positions = new_config
-        return True
-
-    def step(self) -> dict[str, Any]:
-        try:
-            return self._step()
-        except StomError as error:
-            post(self._leg.mailbox, Failed.of(error))
-            raise
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Nothing: the ledger has it all."""
-        return {}
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Nothing was saved."""
-
-    def _step(self) -> dict[str, Any]:
-        start, kernel = time.perf_counter(), self._evaluator.kernel_s
-        params = self._leg.config.space.decode(positions_of(self._leg.config.space, self._positions))
-        scores = score_rows(self._evaluator, self._leg.config.goal, params)
-        letter = Letter(
+    def score_batch(self) -> dict[str, Any]:
+        space = self.leg.config.space
+        params = space.decode(positions_of(space, self._positions))
+        scores = score_rows(self.evaluator, self.leg.config.goal, params)
+        self.send(
             island=0,
             number=None,
             source="optuna",
@@ -80,11 +45,8 @@ class CandidateTrial(tune.Trainable):
             keys=parameter_keys(params),
             rows=np.zeros(1, dtype=np.int64),
             scores=scores,
-            wall_s=time.perf_counter() - start,
-            kernel_s=self._evaluator.kernel_s - kernel,
             sampler_s=0.0,
         )
-        post(self._leg.mailbox, letter)
         found = float(scores.objective[0])
         return {"done": True} if np.isnan(found) else {"done": True, METRIC: found}
 
