@@ -8,28 +8,17 @@ import typer
 
 from stom_ray import api
 from stom_ray.cli import options
+from stom_ray.cli.run_flags import RunFlags, with_run_flags
 
 
+@with_run_flags
 def command(
+    *,
     db: options.Db,
     buy: options.Buy,
     sell: options.Sell,
-    profile: options.ProfileOption = "corrected",
-    avgtime: options.AvgTime = 30,
-    betting: options.Betting = 1_000_000.0,
     vars: Annotated[str, typer.Option("--vars", help='values of self.vars, "60,100,5.0"; the first replaces --avgtime')] = "",
-    days: options.Days = "",
-    time: options.Time = "",
-    load_days: options.LoadDays = "",
-    load_time: options.LoadTime = "",
-    codes: options.Codes = "",
-    ask_levels: options.AskLevels = 5,
-    bid_levels: options.BidLevels = 5,
-    weights: options.Weights = "",
-    elapsed: options.ElapsedOption = "",
-    costs: options.Costs = "stom",
-    backend: options.BackendOption = "auto",
-    threads: options.Threads = 1,
+    flags: RunFlags,
     trades: options.TradesOut = None,
     json: options.JsonOut = None,
 ) -> None:
@@ -39,17 +28,7 @@ def command(
         db,
         options.read_script(buy, "buy condition"),
         options.read_script(sell, "sell condition"),
-        profile=profile,
-        avgtime=avgtime,
-        betting=betting,
         vars=options.numbers(vars, "--vars"),
-        choice=options.choice(days, time, load_days, load_time, codes),
-        ask_levels=ask_levels,
-        bid_levels=bid_levels,
-        weights=options.numbers(weights, "--weights"),
-        elapsed=elapsed,
-        costs=costs,
-        backend=backend,
-        threads=threads,
+        **flags.arguments(),
     )
     options.write_outcome(outcome, trades, json)

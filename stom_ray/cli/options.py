@@ -18,7 +18,6 @@ from stom_ray.runs.files import as_json, is_replaced, replace_file, write_text
 
 if TYPE_CHECKING:
     from stom_ray.runs.backtest import Backtest
-    from stom_ray.runs.choice import DataChoice
     from stom_ray.runs.conduct import RunOutcome
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
@@ -26,20 +25,7 @@ Db = Annotated[str, typer.Option("--db", help="STOM database file(s), joined by 
 Buy = Annotated[Path, typer.Option("--buy", help="file with the buy condition")]
 Sell = Annotated[Path, typer.Option("--sell", help="file with the sell condition")]
 ProfileOption = Annotated[str, typer.Option("--profile", help="stom (parity) or corrected")]
-AvgTime = Annotated[int, typer.Option("--avgtime", help="window length and rows before a day's first decision")]
-Betting = Annotated[float, typer.Option("--betting", help="KRW per entry")]
-Days = Annotated[str, typer.Option("--days", help="FIRST-LAST, yyyymmdd-yyyymmdd; everything without it")]
-Time = Annotated[str, typer.Option("--time", help="FIRST-LAST, hhmmss-hhmmss; everything without it")]
-LoadDays = Annotated[str, typer.Option("--load-days", help="days to load when more than --days; rolling columns start there")]
-LoadTime = Annotated[str, typer.Option("--load-time", help="hours to load when more than --time")]
-Codes = Annotated[str, typer.Option("--codes", help="instruments, joined by commas; all without it")]
-AskLevels = Annotated[int, typer.Option("--ask-levels", help="ask levels a purchase may walk, 1-5")]
-BidLevels = Annotated[int, typer.Option("--bid-levels", help="bid levels a sale may walk, 1-5")]
-Weights = Annotated[str, typer.Option("--weights", help="betting weights: mode,limit1..4,factor1..5")]
 ElapsedOption = Annotated[str, typer.Option("--elapsed", help='elapsed-tick expressions: "name1;name2;expr1;expr2"')]
-Costs = Annotated[str, typer.Option("--costs", help="stom, krx (tax by date) or custom:TAX%,FEE%")]
-BackendOption = Annotated[str, typer.Option("--backend", help="auto, cpu or reference")]
-Threads = Annotated[int, typer.Option("--threads", help="threads of the CPU kernel")]
 TradesOut = Annotated[Path | None, typer.Option("--trades", help="write the trades there, as CSV")]
 JsonOut = Annotated[Path | None, typer.Option("--json", help="write the result there, as JSON; - is standard output")]
 
@@ -108,16 +94,6 @@ def _number(word: str, option: str) -> int | float:
     if not -MAX_VALUE <= value <= MAX_VALUE:
         raise ConfigError(f"{option}: {word!r:.40} is too large or no finite number. Expected numbers up to 1e18")
     return value
-
-
-def choice(days: str, time: str, load_days: str, load_time: str, codes: str) -> DataChoice:
-    """The rows that the selection flags name."""
-    from stom_ray.runs.choice import DataChoice
-
-    wanted = split(codes)
-    if codes and not wanted:
-        raise ConfigError(f'--codes {codes!r} names no instrument. Expected codes joined by commas, "005930,000660"')
-    return DataChoice(days, time, load_days, load_time, wanted)
 
 
 def read_json(path: Path) -> Any:

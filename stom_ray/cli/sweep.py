@@ -9,10 +9,13 @@ import typer
 
 from stom_ray import api
 from stom_ray.cli import options
+from stom_ray.cli.run_flags import RunFlags, with_run_flags
 from stom_ray.errors import ConfigError
 
 
+@with_run_flags
 def command(
+    *,
     db: options.Db,
     buy: Annotated[Path | None, typer.Option("--buy", help="file with the buy condition (not with --conditions)")] = None,
     sell: Annotated[Path | None, typer.Option("--sell", help="file with the sell condition (not with --conditions)")] = None,
@@ -25,21 +28,7 @@ def command(
     conditions: Annotated[
         Path | None, typer.Option("--conditions", help='JSON file: {"buy": [[line, ...], ...], "sell": [[...], ...]}')
     ] = None,
-    profile: options.ProfileOption = "corrected",
-    avgtime: options.AvgTime = 30,
-    betting: options.Betting = 1_000_000.0,
-    days: options.Days = "",
-    time: options.Time = "",
-    load_days: options.LoadDays = "",
-    load_time: options.LoadTime = "",
-    codes: options.Codes = "",
-    ask_levels: options.AskLevels = 5,
-    bid_levels: options.BidLevels = 5,
-    weights: options.Weights = "",
-    elapsed: options.ElapsedOption = "",
-    costs: options.Costs = "stom",
-    backend: options.BackendOption = "auto",
-    threads: options.Threads = 1,
+    flags: RunFlags,
     trades: options.TradesOut = None,
     json: options.JsonOut = None,
 ) -> None:
@@ -57,17 +46,7 @@ def command(
         ranges_form=ranges_form,
         rows=options.read_rows(rows) if rows else None,
         conditions=options.read_json(conditions) if conditions else None,
-        profile=profile,
-        avgtime=avgtime,
-        betting=betting,
-        choice=options.choice(days, time, load_days, load_time, codes),
-        ask_levels=ask_levels,
-        bid_levels=bid_levels,
-        weights=options.numbers(weights, "--weights"),
-        elapsed=elapsed,
-        costs=costs,
-        backend=backend,
-        threads=threads,
+        **flags.arguments(),
     )
     options.write_outcome(outcome, trades, json)
     outcome.raise_if_dead()
