@@ -27,7 +27,9 @@ class DatabaseWriter:
     """
 
     def __init__(self, path: Path, profiles: Sequence[Profile], layout: str, *, overwrite: bool) -> None:
-        if path.exists() and not (overwrite and path.is_file()):
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is a folder or a device. Expected the name of a database file to write, such as market.db")
+        if path.exists() and not overwrite:
             raise StoreError(f"{path} exists: choose another name, or ask for it to be overwritten")
         if not path.parent.is_dir():
             raise StoreError(f"folder {path.parent} does not exist: make it first")

@@ -299,6 +299,12 @@ def test_a_market_that_cannot_be_simulated(refused, flags, said):
     assert said in refused("simulate", "new.db", *flags)
 
 
+@pytest.mark.parametrize("flags", [[], ["--overwrite"]])
+def test_a_market_is_not_written_over_a_folder(refused, flags):
+    Path("markets").mkdir()
+    assert "markets is a folder or a device. Expected the name of a database file" in refused("simulate", "markets", *flags)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
