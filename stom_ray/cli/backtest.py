@@ -9,6 +9,7 @@ import typer
 from stom_ray import api
 from stom_ray.cli import options
 from stom_ray.cli.run_flags import RunFlags, with_run_flags
+from stom_ray.runs.scripts import ScriptFiles
 
 
 @with_run_flags
@@ -24,11 +25,13 @@ def command(
 ) -> None:
     """Run one strategy over a database; trades and figures as STOM gives them."""
     options.refuse_outputs(trades, json, inputs=[*db.split(","), buy, sell])
-    outcome = api.backtest(
-        db,
-        options.read_script(buy, "buy condition"),
-        options.read_script(sell, "sell condition"),
-        vars=options.numbers(vars, "--vars"),
-        **flags.arguments(),
-    )
-    options.write_outcome(outcome, trades, json)
+    files = ScriptFiles(buy, sell)
+    with files.in_errors():
+        outcome = api.backtest(
+            db,
+            options.read_script(buy, "buy condition"),
+            options.read_script(sell, "sell condition"),
+            vars=options.numbers(vars, "--vars"),
+            **flags.arguments(),
+        )
+    options.write_outcome(outcome, trades, json, files)

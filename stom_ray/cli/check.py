@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from stom_ray import api
 from stom_ray.cli import options
+from stom_ray.runs.scripts import ScriptFiles
 
 
 def command(
@@ -24,14 +26,17 @@ def command(
 ) -> None:
     """Compile scripts; show errors, warnings and what they read."""
     options.refuse_outputs(json, inputs=[buy, sell, ranges])
-    outcome = api.check(
-        options.read_script(buy, "buy condition"),
-        options.read_script(sell, "sell condition"),
-        ranges=options.read_script(ranges, "ranges") if ranges else None,
-        ranges_form=ranges_form,
-        profile=profile,
-        elapsed=elapsed,
-        layout=layout,
-    )
+    files = ScriptFiles(buy, sell, ranges)
+    with files.in_errors():
+        outcome = api.check(
+            options.read_script(buy, "buy condition"),
+            options.read_script(sell, "sell condition"),
+            ranges=options.read_script(ranges, "ranges") if ranges else None,
+            ranges_form=ranges_form,
+            profile=profile,
+            elapsed=elapsed,
+            layout=layout,
+        )
+    outcome = replace(outcome, warnings=files.name_all(outcome.warnings))
     options.say(outcome.render(show_ir=show_ir), json)
     options.write_json(json, outcome.to_json())

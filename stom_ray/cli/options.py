@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from stom_ray.runs.files import as_json, is_replaced, replace_file, write_text
 if TYPE_CHECKING:
     from stom_ray.runs.backtest import Backtest
     from stom_ray.runs.conduct import RunOutcome
+    from stom_ray.runs.scripts import ScriptFiles
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 Db = Annotated[str, typer.Option("--db", help="STOM database file(s), joined by commas, or a store made by `stom-ray ingest`")]
@@ -124,10 +126,12 @@ def read_rows(path: Path) -> list[list[int | float]]:
     return rows
 
 
-def write_outcome(outcome: Backtest, trades: Path | None, json_path: Path | None) -> None:
+def write_outcome(outcome: Backtest, trades: Path | None, json_path: Path | None, files: ScriptFiles) -> None:
     """What backtest and sweep leave: a line for a person, the trades' CSV, the JSON."""
     from stom_ray.engine.trades_io import write_csv
 
+    faults = tuple(replace(fault, message=files.name(fault.message)) for fault in outcome.faults)
+    outcome = replace(outcome, warnings=files.name_all(outcome.warnings), faults=faults)
     say(outcome.render(), json_path)
     if trades is not None:
         replace_file(trades, lambda place: write_csv(outcome.trades, place))

@@ -11,6 +11,7 @@ from stom_ray import api
 from stom_ray.cli import options
 from stom_ray.cli.run_flags import RunFlags, with_run_flags
 from stom_ray.errors import ConfigError
+from stom_ray.runs.scripts import ScriptFiles
 
 
 @with_run_flags
@@ -38,15 +39,17 @@ def command(
     if conditions is None and (buy is None or sell is None):
         raise ConfigError("--buy and --sell are missing: only --conditions goes without them")
     options.refuse_outputs(trades, json, inputs=[*db.split(","), buy, sell, ranges, rows, conditions])
-    outcome = api.sweep(
-        db,
-        options.read_script(buy, "buy condition") if buy else b"",
-        options.read_script(sell, "sell condition") if sell else b"",
-        ranges=options.read_script(ranges, "ranges") if ranges else None,
-        ranges_form=ranges_form,
-        rows=options.read_rows(rows) if rows else None,
-        conditions=options.read_json(conditions) if conditions else None,
-        **flags.arguments(),
-    )
-    options.write_outcome(outcome, trades, json)
-    outcome.raise_if_dead()
+    files = ScriptFiles(buy, sell, ranges)
+    with files.in_errors():
+        outcome = api.sweep(
+            db,
+            options.read_script(buy, "buy condition") if buy else b"",
+            options.read_script(sell, "sell condition") if sell else b"",
+            ranges=options.read_script(ranges, "ranges") if ranges else None,
+            ranges_form=ranges_form,
+            rows=options.read_rows(rows) if rows else None,
+            conditions=options.read_json(conditions) if conditions else None,
+            **flags.arguments(),
+        )
+        options.write_outcome(outcome, trades, json, files)
+        outcome.raise_if_dead()

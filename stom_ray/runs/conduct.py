@@ -19,7 +19,7 @@ from stom_ray.reports.story import headline
 from stom_ray.reports.verdict import judge
 from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import report_data
-from stom_ray.runs.subject import Subject, free_folder, open_subject, refuse_others, run_folder
+from stom_ray.runs.subject import Subject, free_folder, open_subject, refuse_others, run_folder, script_files
 from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
 from stom_ray.search.study import StudyResult
 from stom_ray.validation.walk_forward import WalkForwardResult
@@ -100,7 +100,7 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
     seconds: dict[str, float] = {}
     study: StudyResult | None = None
     forward: WalkForwardResult | None = None
-    with Workplace(subject) as place:
+    with script_files(config).in_errors(), Workplace(subject) as place:
         if search:
             started = time.perf_counter()
             study = place.search(folder, resume=resume, say=say)

@@ -22,6 +22,7 @@ from stom_ray.errors import ConfigError, LedgerError, StoreError
 from stom_ray.metrics.batch import trading_days
 from stom_ray.runs.choice import DataChoice, split_paths
 from stom_ray.runs.files import write_text
+from stom_ray.runs.scripts import ScriptFiles
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Space
@@ -82,21 +83,28 @@ def open_subject(config: RunConfig) -> Subject:
     texts = {name: _read(getattr(config.strategy, name), name) for name in ("buy", "sell", "ranges")}
     data = config.data
     selection, notes = DataChoice(data.days, data.time, data.load_days, data.load_time, data.codes).open(data.path)
-    strategy = compile_strategy(
-        texts["buy"],
-        texts["sell"],
-        profile=config.strategy.profile,
-        elapsed=config.strategy.elapsed,
-        layout=selection.loaded.layout,
-    )
-    ranges = parse_ranges(texts["ranges"], form=config.strategy.ranges_form)
-    warnings = [*notes, *strategy.warnings, *ranges.warnings, *ranges.lint_against(strategy)]
-    space = Space.from_ranges(ranges, config.strategy.continuous)
-    first = ranges.variables[0]
-    engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
-    goal = StomGoal(config.search.objective, config.search.limits.limits(), config.engine.betting)
-    warnings += run_warnings(strategy, selection, space.present, engine)
-    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, tuple(warnings))
+    files = script_files(config)
+    with files.in_errors():
+        strategy = compile_strategy(
+            texts["buy"],
+            texts["sell"],
+            profile=config.strategy.profile,
+            elapsed=config.strategy.elapsed,
+            layout=selection.loaded.layout,
+        )
+        ranges = parse_ranges(texts["ranges"], form=config.strategy.ranges_form)
+        warnings = [*notes, *strategy.warnings, *ranges.warnings, *ranges.lint_against(strategy)]
+        space = Space.from_ranges(ranges, config.strategy.continuous)
+        first = ranges.variables[0]
+        engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
+        goal = StomGoal(config.search.objective, config.search.limits.limits(), config.engine.betting)
+        warnings += run_warnings(strategy, selection, space.present, engine)
+    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings))
+
+
+def script_files(config: RunConfig) -> ScriptFiles:
+    """The strategy's files, for messages."""
+    return ScriptFiles(config.strategy.buy, config.strategy.sell, config.strategy.ranges)
 
 
 def _read(path: str, what: str) -> str:

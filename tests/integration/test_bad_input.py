@@ -362,7 +362,7 @@ def test_a_script_s_mistake_is_shown_with_line_column_and_remedy(refused, market
     Path("buy.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
     data = ["--db", market, "--trades", "t.csv"] if verb == "backtest" else []
     message = refused(verb, *data, *SCRIPTS)
-    assert f"buy text, {place}" in message
+    assert f"buy.txt, {place}" in message
     assert said in message
 
 
@@ -370,9 +370,22 @@ def test_a_search_tells_a_script_s_mistake_and_makes_no_folder(refused, folder, 
     write_run(folder)
     Path("sell.txt").write_text("매도 = False\nif 수익율 > 1:\n    매도 = True\n", encoding="utf-8")
     message = refused("search", "run.yaml")
-    assert "sell text, line 2, column 4: unknown name `수익율`" in message
+    assert "sell.txt, line 2, column 4: unknown name `수익율`" in message
     assert "did you mean `수익률`?" in message
     assert not Path("run").exists()
+
+
+def test_warnings_and_faults_name_the_script_s_file_too(cli, folder, market):
+    Path("sell.txt").write_text("팔기 = 1\n", encoding="utf-8")
+    said = "sell.txt: `매도` is never set"
+    assert said in cli("check", *SCRIPTS).out
+    assert said in cli("backtest", "--db", market, *ONCE, "--json", "-").err
+    Path("buy.txt").write_text(PLAIN_BUY.replace("체결강도", "self.vars[1] / (self.vars[1] - 90)"), encoding="utf-8")
+    Path("rows.json").write_text("[[30, 90, 60, 0.5], [30, 91, 60, 0.5]]", encoding="utf-8")
+    swept = cli("sweep", "--db", market, *SCRIPTS, "--rows", "rows.json", "--profile", "stom", "--json", "-")
+    assert swept.code == 0
+    assert "row 0 FAILED: buy.txt, line 2, column " in swept.err
+    assert swept.json["faults"][0]["message"].startswith("buy.txt, line 2, column ")
 
 
 @pytest.mark.parametrize("change", [lambda text: b"\xef\xbb\xbf" + text, lambda text: text.replace(b"\n", b"\r\n")])
@@ -387,7 +400,7 @@ def test_byte_order_marks_and_windows_line_ends_change_nothing(cli, folder, mark
 def test_a_division_that_would_stop_stom_is_an_error_in_its_profile(refused, cli, market):
     Path("buy.txt").write_text(PLAIN_BUY.replace("체결강도", "1 / 0"), encoding="utf-8")
     message = refused("backtest", "--db", market, *ONCE, "--profile", "stom", "--trades", "t.csv")
-    assert "buy text, line 2, column 9: a plain number is divided by zero" in message
+    assert "buy.txt, line 2, column 9: a plain number is divided by zero" in message
     assert "20230109 09:00" in message
     done = cli("backtest", "--db", market, *ONCE, "--json", "-")
     assert (done.code, list(done.json["zero_divisions"])) == (0, ["buy:2"])
@@ -419,7 +432,7 @@ def test_a_range_s_lint_is_shown_with_its_line_and_remedy(refused, market, folde
         ["sweep", "--db", market, *SCRIPTS, "--ranges", "vars.txt", "--one-at-a-time"],
     ):
         message = refused(*command)
-        assert "ranges, line " in message
+        assert "vars.txt, line " in message
         assert said in message
 
 
