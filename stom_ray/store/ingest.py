@@ -7,11 +7,11 @@ takes no other down.
 
 from __future__ import annotations
 
-import multiprocessing
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from stom_ray.store.parts import Session, table_sessions
 from stom_ray.store.plan import SourceFile, TableTask, make_plan
 from stom_ray.store.quality import TableQuality, clean
 from stom_ray.store.report import IngestReport, TableResult
+from stom_ray.store.room import Room
 from stom_ray.store.snapshot import Snapshot, read_snapshot
 from stom_ray.store.table import read_table
 
-AHEAD = 2  # tasks given to each process at a time, so that none waits while this one is busy
+WRITING = 1  # threads beyond the workers, so that the disk is busy while every worker computes
 
 Runner = Callable[[Sequence[TableTask]], Iterable[TableResult]]
 
@@ -40,9 +41,9 @@ def ingest(
 ) -> IngestReport:
     """Takes what is new or changed in these databases into the store, which is made when it is not there.
 
-    workers: processes reading tables, this one among them. tasks_runner: runs the tasks instead (Ray); whoever runs them, the
-    store is the same. progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a
-    full disk, another ingest at work; tables that cannot be read are in the report.
+    workers: threads reading tables at a time. tasks_runner: runs the tasks instead (Ray); whoever runs them, the store is the
+    same. progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a full disk,
+    another ingest at work; tables that cannot be read are in the report.
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}: expected at least 1")
@@ -53,7 +54,7 @@ def ingest(
     with locked_store(store):
         open_store(store, create=True)
         plan = make_plan(files, store)
-        runner = tasks_runner or (run_serially if workers == 1 else partial(run_in_processes, workers=workers))
+        runner = tasks_runner or (run_serially if workers == 1 else partial(run_in_threads, workers=workers))
         results: list[TableResult] = []
         for result in runner(plan.tasks):
             results.append(result)
@@ -62,55 +63,68 @@ def ingest(
     return IngestReport(str(store), plan, tuple(sorted(results, key=lambda one: one.code)))
 
 
-def run_serially(tasks: Sequence[TableTask]) -> Iterable[TableResult]:
-    """One after the other, in this process."""
-    return map(run_task, tasks)
+def run_serially(tasks: Sequence[TableTask]) -> Iterator[TableResult]:
+    """One after the other, in this thread."""
+    room = Room()
+    for task in tasks:
+        yield run_task(task, room)
 
 
-def run_in_processes(tasks: Sequence[TableTask], *, workers: int) -> Iterable[TableResult]:
-    """In this process and workers - 1 fresh ones (forked ones would share our locks and threads), as tasks come free.
+def run_in_threads(tasks: Sequence[TableTask], *, workers: int) -> Iterator[TableResult]:
+    """As many at a time as workers, and one more being written; results as they come.
 
-    Raises StoreError when a process dies.
+    Decoding, checking, hashing and writing all run without Python's lock. Raises what the first failing task raised, when those
+    under way have ended; no further one is begun then.
     """
-    queue = deque(tasks)
-    pool = ProcessPoolExecutor(workers - 1, mp_context=multiprocessing.get_context("spawn"))
+    computing = threading.BoundedSemaphore(workers)
+    rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
+    n_threads = workers + WRITING
+    for _ in range(n_threads):
+        rooms.put(Room())
+
+    def run(task: TableTask) -> TableResult:
+        room = rooms.get()
+        try:
+            return run_task(task, room, computing)
+        finally:
+            rooms.put(room)
+
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="ingest")
     try:
-        running = {pool.submit(run_task, queue.popleft()) for _ in range(min(len(queue), AHEAD * (workers - 1)))}
-        while queue or running:
-            if queue:
-                yield run_task(queue.popleft())
-            done = wait(running, 0 if queue else None, FIRST_COMPLETED).done
-            running -= done
-            running |= {pool.submit(run_task, queue.popleft()) for _ in range(min(len(queue), len(done)))}
-            yield from (future.result() for future in done)
-    except BrokenProcessPool as error:
-        raise StoreError(
-            "a worker process died while reading (out of memory?): run the same command again with fewer workers; what was "
-            "finished is kept"
-        ) from error
+        for done in as_completed([pool.submit(run, task) for task in tasks]):
+            yield done.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def run_task(task: TableTask) -> TableResult:
+def run_task(
+    task: TableTask, room: Room | None = None, computing: contextlib.AbstractContextManager[object] | None = None
+) -> TableResult:
     """Reads one table from its sources and commits what is new. A source that cannot be read is in the result.
 
-    Raises StoreError only when the store cannot be written.
+    room: memory to read into, free again at the end. computing: held while there is something to compute, not while the disk
+    writes. Raises StoreError only when the store cannot be written.
     """
+    with room or Room() as memory:
+        return _run(task, memory, computing or contextlib.nullcontext())
+
+
+def _run(task: TableTask, room: Room, computing: contextlib.AbstractContextManager[object]) -> TableResult:
     if task.code == RANKINGS:
         reasons = {source.path: commit_rankings(Path(task.store), source) for source in task.sources}
         return TableResult(RANKINGS, failed={path: why for path, why in reasons.items() if why is not None})
     sessions: dict[int, Session] = {}
     read: list[tuple[SourceFile, list[Session], TableQuality]] = []
     failed: dict[str, str] = {}
-    for source in task.sources:
-        try:
-            found, quality = read_snapshot(source.path, partial(_read, code=task.code, source=source))
-        except (StoreError, SchemaError) as error:
-            failed[source.path] = str(error)
-            continue
-        read.append((source, found, quality))
-        sessions |= {one.day: one for one in found}
+    with computing:
+        for source in task.sources:
+            try:
+                found, quality = read_snapshot(source.path, partial(_read, code=task.code, source=source, room=room))
+            except (StoreError, SchemaError) as error:
+                failed[source.path] = str(error)
+                continue
+            read.append((source, found, quality))
+            sessions |= {one.day: one for one in found}
     new, changed = commit_table(Path(task.store), task.code, read) if read else ((), ())
     return TableResult(
         code=task.code,
@@ -124,6 +138,6 @@ def run_task(task: TableTask) -> TableResult:
     )
 
 
-def _read(snapshot: Snapshot, code: str, source: SourceFile) -> tuple[list[Session], TableQuality]:
-    table, quality = clean(read_table(snapshot, code))
+def _read(snapshot: Snapshot, code: str, source: SourceFile, room: Room) -> tuple[list[Session], TableQuality]:
+    table, quality = clean(read_table(snapshot, code, room.take))
     return table_sessions(table, f"{source.path}, table {code}", source.ranked), quality

@@ -18,7 +18,7 @@ from typing import Any
 import apsw
 
 from stom_ray.errors import StoreError
-from stom_ray.store.segments import write_atomically
+from stom_ray.store.disk import write_atomically
 
 FORMAT = "stom_ray store"
 SCHEMA_VERSION = 1

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.schema.columns import BOOK_COLUMNS, LAYOUTS, PRICE_COLUMNS
+from stom_ray.store.scan import clock_counts, column_counts, crossed_rows
 from stom_ray.store.table import RawTable
 
 Ints = NDArray[np.int64]
@@ -88,6 +89,9 @@ def quality_from_json(found: dict[str, Any]) -> TableQuality:
 
 def clean(raw: RawTable) -> tuple[RawTable, TableQuality]:
     """The table by the policy above, and what was found. A clean table comes back as the same arrays."""
+    legal = _counts_of_clean(raw)
+    if legal is not None:
+        return raw, TableQuality(raw.name, raw.layout, len(raw), len(raw), legal)
     found = _row_faults(raw)
     why = np.zeros(len(raw), dtype=np.int64)  # 1 + index into QUARANTINED
     for index in range(len(QUARANTINED) - 1, -1, -1):
@@ -123,6 +127,35 @@ def valid_clock(clock: Ints) -> Mask:
 def seconds_of_day(clock: Ints) -> Ints:
     """Seconds since midnight of yyyymmddhhmmss."""
     return np.asarray(clock // 10_000 % 100 * 3600 + clock // 100 % 100 * 60 + clock % 100)
+
+
+def _counts_of_clean(raw: RawTable) -> dict[str, int] | None:
+    """The counts of a table that needs neither repair nor quarantine, in one pass a column; None for any other table."""
+    gap = GAP_S[LAYOUTS[raw.layout].clock_digits]
+    bad, back, gaps = clock_counts(raw.clock, gap, FIRST_YEAR, LAST_YEAR)
+    if bad or back or raw.text:
+        return None
+    nulls, zeros = 0, []
+    for name, column in zip(raw.names, raw.values, strict=True):
+        nan, infinite, negative, zero = column_counts(column.view(np.int64))
+        if infinite or (negative and name in NON_NEGATIVE):
+            return None
+        nulls += nan
+        if zero and name in PRICE_COLUMNS:
+            zeros.append(column == 0)
+    counts = {
+        "null_cells": nulls,
+        "zero_price": int(np.logical_or.reduce(zeros).sum()) if zeros else 0,
+        "crossed_book": _crossed(raw),
+        "clock_gaps": gaps,
+    }
+    return {fault: counts[fault] for fault in FAULTS if counts.get(fault)}
+
+
+def _crossed(table: RawTable) -> int:
+    if not {"매수호가1", "매도호가1"} <= set(table.names):
+        return 0
+    return int(crossed_rows(table.column("매수호가1"), table.column("매도호가1")))
 
 
 def _row_faults(raw: RawTable) -> dict[str, Mask]:
@@ -173,16 +206,12 @@ def _counts_of_legal(table: RawTable) -> dict[str, int]:
     for name in PRICE_COLUMNS:
         if name in table.names:
             zero |= table.column(name) == 0
-    crossed = 0
-    if {"매수호가1", "매도호가1"} <= set(table.names):
-        bid, ask = table.column("매수호가1"), table.column("매도호가1")
-        crossed = int(((bid >= ask) & (ask > 0)).sum())
     same_day = np.diff(table.clock // 1_000_000) == 0
     gap = np.diff(seconds_of_day(table.clock)) > GAP_S[LAYOUTS[table.layout].clock_digits]
     return {
         "null_cells": int(np.isnan(table.values).sum()),
         "zero_price": int(zero.sum()),
-        "crossed_book": crossed,
+        "crossed_book": _crossed(table),
         "clock_gaps": int((gap & same_day).sum()),
     }
 

@@ -6,8 +6,6 @@ NULL), so a column of all its days is one stretch of memory. A ranking segment h
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from stom_ray.errors import StoreError
 from stom_ray.schema.columns import CLOCK
+from stom_ray.store.disk import Sink, write_atomically
 from stom_ray.store.rankings import RankingDay
 
 Floats = NDArray[np.float64]
@@ -33,41 +32,6 @@ _RANKING_SCHEMA = pa.schema(
         ("last", pa.list_(pa.int64())),
     ]
 )
-
-
-def write_atomically(path: Path, fill: Callable[[Path], None]) -> int:
-    """`fill` writes a temporary file beside `path`, which then takes its place; returns its size in bytes.
-
-    After a crash there is the old file, the new one, or a `*.tmp` that nobody reads. Raises StoreError when the disk refuses.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fill(temporary)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        size = temporary.stat().st_size
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path}: cannot write ({error.strerror or error}): make room or choose another folder, then run the same command "
-            "again; what was finished is kept"
-        ) from error
-    return size
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the new name durable, where the system lets a folder be opened (not on Windows)."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_segment(path: Path, clock: Ints, names: Sequence[str], columns: Callable[[str], Floats], about: dict[str, str]) -> int:
@@ -92,7 +56,7 @@ def write_rankings(path: Path, days: Sequence[RankingDay]) -> int:
 
 
 def _write_batch(file: Path, batch: pa.RecordBatch) -> None:
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+    with Sink(file) as sink, pa.ipc.new_file(pa.PythonFile(sink, "w"), batch.schema) as writer:
         writer.write_batch(batch)
 
 

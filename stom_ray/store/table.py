@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,22 @@ def table_layout(snapshot: Snapshot, name: str) -> str:
         raise SchemaError(f"{snapshot.path}: table {name}: {error}") from error
 
 
-def read_table(snapshot: Snapshot, name: str) -> RawTable:
-    """The whole table in rowid order. Raises SchemaError for other columns, StoreError when its pages cannot be read."""
+def fresh(count: int) -> Floats:
+    """Memory for so many numbers."""
+    return np.empty(count)
+
+
+def read_table(snapshot: Snapshot, name: str, allocate: Callable[[int], Floats] = fresh) -> RawTable:
+    """The whole table in rowid order, in memory that `allocate` gives.
+
+    Raises SchemaError for other columns, StoreError when its pages cannot be read.
+    """
     layout = table_layout(snapshot, name)
     columns = snapshot.columns(name)
     found = {normalise(column.name): index for index, column in enumerate(columns)}
     names = tuple(column for column in LAYOUTS[layout].values if column in found)
     text: dict[int, str] = {}
-    decoded = _fast(snapshot, name, columns, found, names)
+    decoded = _fast(snapshot, name, columns, found, names, allocate)
     if decoded is None:
         decoded, text = _typed(snapshot, name, columns, found, names)
     clock = decoded.clock
@@ -84,7 +93,12 @@ def read_table(snapshot: Snapshot, name: str) -> RawTable:
 
 
 def _fast(
-    snapshot: Snapshot, name: str, columns: list[ColumnInfo], found: dict[str, int], names: tuple[str, ...]
+    snapshot: Snapshot,
+    name: str,
+    columns: list[ColumnInfo],
+    found: dict[str, int],
+    names: tuple[str, ...],
+    allocate: Callable[[int], Floats] = fresh,
 ) -> Decoded | None:
     """Straight from the pages, where nothing about the table forbids it."""
     root = snapshot.tables()[name]
@@ -94,7 +108,7 @@ def _fast(
     for row, column in enumerate(names):
         targets[found[column]] = row
     targets[found[CLOCK]] = CLOCK_TARGET
-    return decode_table(snapshot.read, root, targets, len(names), len(columns))
+    return decode_table(snapshot.read, root, targets, len(names), allocate)
 
 
 def _typed(
