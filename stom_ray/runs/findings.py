@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shlex
 from collections.abc import Sequence
@@ -13,13 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from stom_ray.engine.backtest import run
-from stom_ray.engine.trades_io import trades_frame
-from stom_ray.engine.types import ParamMatrix, Trades
+from stom_ray.engine.types import ParamMatrix
 from stom_ray.errors import ConfigError
-from stom_ray.metrics.batch import score, trading_days
 from stom_ray.metrics.objectives import objective as objective_of
-from stom_ray.metrics.returns import measures, session_seconds, sharpe
+from stom_ray.metrics.returns import sharpe
 from stom_ray.reports.data import (
     PRICE_COLUMNS,
     Costs,
@@ -31,11 +27,12 @@ from stom_ray.reports.data import (
     empty_daily,
     empty_trades,
 )
+from stom_ray.runs.played import Played, play, stitch
 from stom_ray.runs.subject import Subject
 from stom_ray.schema.costs import cost_model
 from stom_ray.search.base import FIGURES
 from stom_ray.search.study import StudyResult
-from stom_ray.store.panel import Panel, Selection
+from stom_ray.store.panel import Panel
 from stom_ray.validation.overfitting import deflated_sharpe_of, min_backtest_length
 from stom_ray.validation.walk_forward import Scored as WindowScore
 from stom_ray.validation.walk_forward import WalkForwardResult
@@ -45,27 +42,18 @@ DAYS_A_YEAR = 250
 DRAWN_SESSIONS = 3
 
 
-@dataclasses.dataclass(frozen=True)
-class Played:
-    """One row's trades over some days."""
-
-    trades: Trades
-    frame: pd.DataFrame
-    daily: pd.Series
-    figures: np.ndarray
-    measures: dict[str, float]
-
-
 def report_data(subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None) -> ReportData:
     """Everything the report shows; trades are run again from the rows that were chosen."""
     table = study.table if study else None
     best_row = table.best(1) if table is not None else np.empty(0, dtype=np.int64)
     present = subject.space.present
-    best = play(subject, table.rows(best_row), subject.selection) if table is not None and len(best_row) else None
-    now = play(subject, present, subject.selection)
-    tested = stitch(subject, forward) if forward and forward.windows else None
-    test_days = forward.days if tested is not None and forward else None
-    now_tested = play(subject, present, subject.selection, test_days) if test_days is not None else None
+    best = play(subject, table.rows(best_row)) if table is not None and len(best_row) else None
+    now = play(subject, present)
+    tested = now_tested = None
+    if forward and forward.windows:
+        tests = [one.window.test for one in forward.windows]
+        tested = stitch(subject, tests, [one.best for one in forward.windows])
+        now_tested = stitch(subject, tests, [present] * len(tests))
     objective = subject.config.search.objective
     warnings = [*subject.warnings, *(forward.warnings if forward else ())]
     if study and study.stopped_by != "done":
@@ -103,47 +91,6 @@ def report_data(subject: Subject, folder: Path, study: StudyResult | None, forwa
         warnings=[*warnings, *notes],
         prices=_prices(subject.selection.selected, shown.frame),
         names=dict(subject.selection.selected.names),
-    )
-
-
-def play(subject: Subject, row: ParamMatrix, selection: Selection, days: np.ndarray | None = None) -> Played:
-    """Run one row; `days` (yyyymmdd, sorted) leaves the other days' trades out."""
-    result = run(subject.strategy, selection, row, subject.engine, threads=subject.config.execution.workers)
-    trades = result.trades if days is None else _on_days(result.trades, selection.selected, days)
-    return _played(subject, trades, selection.selected, days)
-
-
-def stitch(subject: Subject, forward: WalkForwardResult) -> Played:
-    """The chosen rows' trades, each on its own window's test days."""
-    selected = subject.selection.selected
-    parts = []
-    for number, window in enumerate(forward.windows):
-        later = [other.window.test for other in forward.windows[number + 1 :]]
-        own = np.setdiff1d(window.window.test, np.concatenate(later)) if later else window.window.test
-        result = run(subject.strategy, subject.selection, window.best, subject.engine, threads=subject.config.execution.workers)
-        parts.append(_on_days(result.trades, selected, own))
-    joined = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in dataclasses.fields(Trades)}
-    order = np.lexsort((joined["buy_row"], joined["session"]))
-    trades = Trades(**{name: values[order] for name, values in joined.items()})
-    return _played(subject, trades, selected, forward.days)
-
-
-def _on_days(trades: Trades, selected: Panel, days: np.ndarray) -> Trades:
-    inside = np.isin(selected.session_day[trades.session], days)
-    return Trades(**{field.name: getattr(trades, field.name)[inside] for field in dataclasses.fields(Trades)})
-
-
-def _played(subject: Subject, trades: Trades, selected: Panel, days: np.ndarray | None) -> Played:
-    figures, daily = score(trades, 1, selected, betting=subject.engine.betting, report=True, days=days)
-    on = trading_days(selected) if days is None else days
-    session_s = session_seconds(selected.clock, len(trading_days(selected)))
-    capital = float(figures[0, FIGURES.index("seed")]) or subject.engine.betting
-    return Played(
-        trades=trades,
-        frame=trades_frame(trades, subject.strategy, selected),
-        daily=pd.Series(daily[0], index=pd.Index(on, dtype="int64")),
-        figures=figures[0],
-        measures=dataclasses.asdict(measures(trades, daily[0], capital=capital, session_s=session_s)),
     )
 
 
