@@ -7,10 +7,10 @@ from typing import cast
 
 from stom_ray.conditions import ir
 from stom_ray.conditions.ir import Expr
-from stom_ray.conditions.terms_pool import Pool, Uncut
+from stom_ray.conditions.terms_bounds import exclusive
+from stom_ray.conditions.terms_pool import TURNED, Pool, Uncut
 from stom_ray.conditions.terms_types import BuyTerms, Order, Threshold
 
-TURNED: dict[str, Order] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 MOST_TERMS = 1_000
 LARGEST_TERM = 2_000
 LARGEST_TERMS = 20_000
@@ -27,7 +27,7 @@ class BuyCut:
         self._known: dict[tuple[int, bool], Clauses] = {}
 
     def terms(self, decision: Expr) -> BuyTerms:
-        clauses = self.clauses(decision, False)
+        clauses = self.reduced(self.clauses(decision, False))
         gates: list[Expr] = []
         thresholds: list[Threshold] = []
         others: list[Expr] = []
@@ -43,6 +43,16 @@ class BuyCut:
         if len(clauses) > MOST_TERMS or max(sizes, default=0) > LARGEST_TERM or sum(sizes) > LARGEST_TERMS:
             raise Uncut("buy text: too large once its temporaries are written out")
         return BuyTerms(tuple(gates), tuple(thresholds), tuple(others))
+
+    def reduced(self, clauses: Clauses) -> Clauses:
+        """Without what the clauses of a single part settle: that part, and its opposite, inside the others."""
+        while True:
+            alone = {id(clause[0]) for clause in clauses if len(clause) == 1}
+            kept = [clause for clause in clauses if len(clause) == 1 or not any(id(part) in alone for part in clause)]
+            left = unique(tuple(part for part in clause if id(self.pool.negation(part)) not in alone) for clause in kept)
+            if [len(clause) for clause in left] == [len(clause) for clause in clauses]:
+                return left
+            clauses = left
 
     # Truth values as clauses
 
@@ -62,7 +72,7 @@ class BuyCut:
             case ir.Logic(op=op, operands=parts) if (op == "and") != negated:
                 return unique(clause for part in parts for clause in self.clauses(part, negated))
             case ir.Compare() if not negated and len(node.rest) > 1:
-                return unique(clause for link in self.links(node) for clause in self.clauses(link, False))
+                return unique(clause for link in self.pool.links(node) for clause in self.clauses(link, False))
         if self.pool.of_row_only(node):
             return ((self.literal(node, negated),),)
         match node:
@@ -71,20 +81,13 @@ class BuyCut:
             case ir.Choose():
                 return self.chosen(node, negated)
             case ir.Compare() if len(node.rest) > 1:
-                return self.either([self.clauses(link, True) for link in self.links(node)])
+                return self.either([self.clauses(link, True) for link in self.pool.links(node)])
             case ir.Compare():
                 return self.comparison(node, negated)
         return ((self.literal(node, negated),),)
 
     def literal(self, node: Expr, negated: bool) -> Expr:
         return self.pool.negation(node) if negated else self.pool.truth(node)
-
-    def links(self, node: ir.Compare) -> list[Expr]:
-        """A chained comparison's single ones."""
-        sides = [node.first, *(operand for _, operand in node.rest)]
-        return [
-            self.pool.add(ir.Compare(left, ((op, right),), node.at)) for left, (op, right) in zip(sides, node.rest, strict=False)
-        ]
 
     def comparison(self, node: ir.Compare, negated: bool) -> Clauses:
         """One comparison that reads parameters."""
@@ -128,15 +131,32 @@ class BuyCut:
         fixed: list[Clauses] = []
         moving: list[Clauses] = []
         for part in parts:
-            still = all(self.pool.of_row_only(literal) for clause in part for literal in clause)
-            (fixed if still else moving).append(part)
+            (fixed if all(self.is_still(clause) for clause in part) else moving).append(part)
         guard = self.alternatives(self.whole(part) for part in fixed)
         if guard is None:
             return shared
         if len(moving) == 1:
             return unique((*shared, *self.joined(moving[0], guard)))
+        apart = self.classes(moving)
+        if apart is not None:
+            return unique((*shared, *self.joined(apart, guard)))
         # Several parts that read parameters: one clause, which only the parts themselves can decide.
         return unique((*shared, *self.joined((tuple(self.whole(part) for part in moving),), guard)))
+
+    def classes(self, parts: list[Clauses]) -> Clauses | None:
+        """`(g and x) or (h and y)` where g and h, of the row only, exclude each other: one of them holds, x unless not g, ..."""
+        guards = [
+            self.pool.conjunction(self.pool.disjunction(clause) for clause in part if self.is_still(clause)) for part in parts
+        ]
+        if not exclusive(self.pool, [self.pool.conjuncts(guard) for guard in guards]):
+            return None
+        found = [self.alternatives(guards)]
+        for part, guard in zip(parts, guards, strict=True):
+            found += [self.alternatives((*clause, self.pool.negation(guard))) for clause in part if not self.is_still(clause)]
+        return tuple(clause for clause in found if clause is not None)
+
+    def is_still(self, clause: Clause) -> bool:
+        return all(self.pool.of_row_only(part) for part in clause)
 
     def whole(self, part: Clauses) -> Expr:
         """A part as one truth value."""

@@ -15,12 +15,14 @@ from stom_ray.conditions import ir
 from stom_ray.conditions.fold import fold_node
 from stom_ray.conditions.ir import Expr
 from stom_ray.conditions.printer import print_expr
+from stom_ray.conditions.terms_types import Order
 from stom_ray.conditions.traversal import operands, rewrite, walk
 from stom_ray.conditions.verifier import type_of
 
 MOST_NODES = 20_000
 LARGEST_TREE = 50_000
 LONGEST_QUOTE = 100
+TURNED: dict[str, Order] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}  # the comparison read from the other side
 TRUE, FALSE = ir.Const(True), ir.Const(False)
 
 
@@ -199,7 +201,12 @@ class Pool:
             return [node]
         return [part for operand in node.operands for part in self.conjuncts(operand)]
 
-    # Cases inside comparisons
+    # Comparisons
+
+    def links(self, node: ir.Compare) -> list[Expr]:
+        """A chained comparison's single ones."""
+        sides = [node.first, *(operand for _, operand in node.rest)]
+        return [self.add(ir.Compare(left, ((op, right),), node.at)) for left, (op, right) in zip(sides, node.rest, strict=False)]
 
     def case_inside(self, node: Expr, of_rows: bool) -> ir.Choose | None:
         """The first Choose that reads more than the row or parameters; with of_rows, the first that reads the row."""

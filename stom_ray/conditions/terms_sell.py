@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from stom_ray.conditions import ir
 from stom_ray.conditions.fold import fold_node
 from stom_ray.conditions.ir import Expr
-from stom_ray.conditions.terms_pool import Pool, Uncut
+from stom_ray.conditions.terms_bounds import OPPOSITE
+from stom_ray.conditions.terms_pool import TURNED, Pool, Uncut
 from stom_ray.conditions.terms_run import Arm
 from stom_ray.conditions.terms_types import Atom, Quantity, Reason, SellTerms
 
@@ -18,11 +19,10 @@ LARGEST_TERM = 2_000
 
 QUANTITIES: dict[str, Quantity] = {"수익률": "pct", "최고수익률": "peak", "최저수익률": "trough", "보유시간": "held"}
 PLAIN_TWICE = ("int", "float")  # what leaves 보유시간, whole seconds as a float, the same number
-TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 Branch = tuple[Expr, ...]  # truth values that must all hold
 Branches = tuple[Branch, ...]  # one must hold
+Many = TypeVar("Many", Branches, list[Reason])
 
 
 class SellCut:
@@ -34,11 +34,14 @@ class SellCut:
 
     def terms(self, arms: tuple[Arm, ...]) -> SellTerms:
         found: list[Reason] = []
+        earlier: list[frozenset[int]] = []
         for when, label in self.sales(arms):
-            reasons = [Reason(label, self.atoms(branch)) for branch in self.branches(when, False)]
-            found += [reason for reason in reasons if reason not in found]
-            if len(found) > MOST_REASONS:
-                raise Uncut(f"sell text: more than {MOST_REASONS} reasons once `or` is written out")
+            for branch in self.branches(when, False):
+                parts = frozenset(id(part) for part in branch)
+                if not any(parts >= known for known in earlier):  # else an earlier reason holds wherever this one does
+                    earlier.append(parts)
+                    found.append(Reason(label, self.atoms(branch)))
+            self.limited(found)
         return SellTerms(tuple(found))
 
     def sales(self, arms: tuple[Arm, ...]) -> list[tuple[Expr, int]]:
@@ -78,7 +81,7 @@ class SellCut:
                 first = self.every([self.branches(test, False), self.branches(then, negated)])
                 return self.limited((*first, *self.every([self.branches(test, True), self.branches(orelse, negated)])))
             case ir.Compare() if len(node.rest) > 1:
-                links = [self.branches(link, negated) for link in self.links(node)]
+                links = [self.branches(link, negated) for link in self.pool.links(node)]
                 return self.limited(tuple(branch for link in links for branch in link)) if negated else self.every(links)
             case ir.Compare():
                 return self.comparison(node, negated)
@@ -86,12 +89,6 @@ class SellCut:
 
     def literal(self, node: Expr, negated: bool) -> Expr:
         return self.pool.negation(node) if negated else self.pool.truth(node)
-
-    def links(self, node: ir.Compare) -> list[Expr]:
-        sides = [node.first, *(operand for _, operand in node.rest)]
-        return [
-            self.pool.add(ir.Compare(left, ((op, right),), node.at)) for left, (op, right) in zip(sides, node.rest, strict=False)
-        ]
 
     def every(self, parts: list[Branches]) -> Branches:
         """All parts hold: each of the one with each of the other."""
@@ -117,10 +114,10 @@ class SellCut:
             found.append((self.pool.disjunction(fixed),))
         return self.limited(tuple(found))
 
-    def limited(self, branches: Branches) -> Branches:
-        if len(branches) > MOST_REASONS:
-            raise Uncut(f"sell text: more than {MOST_REASONS} reasons once `or` is written out")
-        return branches
+    def limited(self, found: Many) -> Many:
+        if len(found) > MOST_REASONS:
+            raise Uncut(f"sell text: more than {MOST_REASONS} reasons once every `or` is taken apart")
+        return found
 
     def comparison(self, node: ir.Compare, negated: bool) -> Branches:
         tested = self.pool.same_truth(node)

@@ -6,13 +6,10 @@ out: their sessions are not the planned kernels' business.
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import random
-from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -130,7 +127,11 @@ class Script:
             return self.pick(*forms)
         row, scale = self.row(1), self.row(0)
         forms = [f"{row} {order} {self.level()}"] * 3
-        forms += [f"{self.level()} {order} {row}", f"{self.level()} {order} {row} {other} {self.level()}", f"{row} {order} {scale}"]
+        forms += [
+            f"{self.level()} {order} {row}",
+            f"{self.level()} {order} {row} {other} {self.level()}",
+            f"{row} {order} {scale}",
+        ]
         if self.side == "buy" or self.chance(0.1):
             forms += [f"{row} {order} {scale} * {self.level()}", f"{self.level()} * {scale} {order} {row}"]
             forms += [f"{row} {order} {scale} + {self.level()}", f"{row} == {self.level()}", f"{row} != {self.level()}"]
@@ -146,7 +147,9 @@ class Script:
         if depth and self.chance(0.25):
             return f"({self.row(0)} {self.pick('+', '-', '*', '/')} {self.row(0)})"
         if self.chance(0.2):
-            return self.pick("체결강도N(2)", "최고현재가(self.vars[0], 1) - 현재가", "이동평균(4)", "데이터길이", "체결강도N(self.vars[0])")
+            return self.pick(
+                "체결강도N(2)", "최고현재가(self.vars[0], 1) - 현재가", "이동평균(4)", "데이터길이", "체결강도N(self.vars[0])"
+            )
         if self.side == "sell" and self.chance(0.03):
             return "체결강도N(-1)"
         return self.pick(*COLUMNS)
@@ -175,17 +178,25 @@ class Rig:
 
     def frame(self, row: int, variables: tuple[float, ...]) -> Frame:
         start = row - row % (N_ROWS // 2)
-        pct, peak = self.chooser.choice([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, np.nan]), self.chooser.choice([0.0, 0.5, 1.5, 2.0])
+        pct, peak = (
+            self.chooser.choice([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, np.nan]),
+            self.chooser.choice([0.0, 0.5, 1.5, 2.0]),
+        )
         frame = Frame(variables, self.panel.codes[start > 0], "가", 20230119, start, row, row - start + 1)
         frame.profit_pct, frame.best_pct, frame.worst_pct = float(pct), float(peak), float(self.chooser.choice([0.0, -1.0, -2.0]))
         frame.buy_row, frame.hold_s, frame.quantity = start, float(row - start), 3
-        frame.elapsed_row = {"급등": start + int(self.chooser.integers(0, row - start + 1))} if self.chooser.random() < 0.7 else {}
+        frame.elapsed_row = (
+            {"급등": start + int(self.chooser.integers(0, row - start + 1))} if self.chooser.random() < 0.7 else {}
+        )
         return frame
 
     def frames(self) -> list[Frame]:
         found = []
         for _ in range(4):
-            variables = (int(self.chooser.integers(1, 4)), *(self.chooser.choice([-1, 0, 1, 2, 0.5, 1.5]) for _ in range(1, N_VARS)))
+            variables = (
+                int(self.chooser.integers(1, 4)),
+                *(self.chooser.choice([-1, 0, 1, 2, 0.5, 1.5]) for _ in range(1, N_VARS)),
+            )
             plain = tuple(int(value) if value == int(value) else float(value) for value in variables)
             found += [self.frame(row, plain) for row in range(N_ROWS)]
         return found
@@ -271,7 +282,7 @@ def compare(strategy: ir.Strategy, rig: Rig) -> tuple[BuyTerms | NotCut, SellTer
     return bought, sold, compared
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), profile=st.sampled_from(("stom", "corrected")))
 def test_terms_decide_as_the_interpreter_does(seed, profile, make_panel):
     buy, sell = Script(seed, "buy").text(), Script(seed + 1, "sell").text()
@@ -282,7 +293,7 @@ def test_terms_decide_as_the_interpreter_does(seed, profile, make_panel):
 def test_random_scripts_reach_every_kind_of_term(make_panel):
     rig, compared, cut = Rig(make_panel, 1), 0, 0
     thresholds, atoms, others = [], [], 0
-    for seed in range(150):
+    for seed in range(80):
         strategy = compile_strategy(Script(seed, "buy").text(), Script(seed, "sell").text(), elapsed=ELAPSED)
         bought, sold, count = compare(strategy, rig)
         compared += count
@@ -290,9 +301,9 @@ def test_random_scripts_reach_every_kind_of_term(make_panel):
         thresholds += bought.thresholds if isinstance(bought, BuyTerms) else ()
         others += len(bought.others) if isinstance(bought, BuyTerms) else 0
         atoms += [atom for reason in sold.reasons for atom in reason.atoms] if isinstance(sold, SellTerms) else []
-    assert compared > 20_000
-    assert cut > 200
-    assert others > 50
+    assert compared > 10_000
+    assert cut > 100
+    assert others > 30
     assert any(term.scale is not None for term in thresholds)
     assert any(term.unless for term in thresholds)
     assert {term.negated for term in thresholds} == {True, False}
