@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 _TEN = tuple(10.0**k for k in range(23))  # every entry is exact in float64
 _EXACT = 2.0**53
@@ -24,6 +25,14 @@ def round_tick(x: float, digits: int) -> float:
         return up
     down: float = np.rint(x / _TEN[-digits]) * _TEN[-digits]
     return down
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def round_ticks(values: NDArray[np.float64], digits: int) -> None:
+    """`round_tick` of every value, in place. digits: 0..22."""
+    scale = _TEN[digits]
+    for i in range(len(values)):
+        values[i] = np.rint(values[i] * scale) / scale
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

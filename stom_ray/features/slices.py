@@ -13,41 +13,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from stom_ray.features.rolling import angle, rolling_angle, rolling_extreme
+from stom_ray.features.angles import angle
+from stom_ray.features.pairwise import pairwise
 from stom_ray.features.rounding import round_tick
 from stom_ray.schema.windows import RAW_WINDOW
 
 Floats = NDArray[np.float64]
-
-
-@njit("float64(float64[::1], int64, int64)", cache=True, error_model="numpy", nogil=True)
-def pairwise(values: Floats, start: int, length: int) -> float:
-    """numpy's pairwise sum of `length` values from `start`: the same additions in the same order as `np.sum`."""
-    if length < 8:
-        total = 0.0
-        for i in range(start, start + length):
-            total += values[i]
-        return total
-    if length <= 128:
-        s0, s1, s2, s3 = values[start], values[start + 1], values[start + 2], values[start + 3]
-        s4, s5, s6, s7 = values[start + 4], values[start + 5], values[start + 6], values[start + 7]
-        tail = length - length % 8
-        for i in range(start + 8, start + tail, 8):
-            s0 += values[i]
-            s1 += values[i + 1]
-            s2 += values[i + 2]
-            s3 += values[i + 3]
-            s4 += values[i + 4]
-            s5 += values[i + 5]
-            s6 += values[i + 6]
-            s7 += values[i + 7]
-        total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-        for i in range(start + tail, start + length):
-            total += values[i]
-        return float(total)
-    half = length // 2
-    half -= half % 8
-    return pairwise(values, start, half) + pairwise(values, start + half, length - half)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -116,68 +87,3 @@ _FUNCTIONS: tuple[Callable[[Floats, int, int], float], ...] = (
 )  # fmt: skip
 _BY_NAME = {function.__name__: function for function in _FUNCTIONS}
 RAW: dict[str, Callable[[Floats, int, int], float]] = {function: _BY_NAME[name] for function, name in RAW_WINDOW.items()}
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def sums_are_exact(values: Floats) -> bool:
-    """True when every partial sum of `values` is a whole number below 2**53, so that the order of additions does not matter."""
-    size = 0.0
-    for x in values:
-        size += abs(x)
-        if not (size < 2.0**53 and x == math.floor(x)):
-            return False
-    return True
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def total_each_row(values: Floats, length: int) -> Floats:
-    """`total` ending at every row; NaN where the window would begin before row 0."""
-    n = len(values)
-    out = np.full(n, np.nan)
-    if not sums_are_exact(values):
-        for end in range(length - 1, n):
-            out[end] = pairwise(values, end - length + 1, length)
-        return out
-    running = 0.0
-    for end in range(n):
-        running += values[end]
-        if end >= length:
-            running -= values[end - length]
-        if end >= length - 1:
-            out[end] = running
-    return out
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def mean_each_row(values: Floats, length: int, truncate: bool) -> Floats:
-    """`whole_mean` (truncate) or `mean3` ending at every row."""
-    out = total_each_row(values, length)
-    for i in range(len(out)):
-        mean = out[i] / length
-        out[i] = np.trunc(mean) if truncate else round_tick(mean, 3)
-    return out
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def extreme_each_row(values: Floats, length: int, sign: float) -> Floats:
-    """`highest` (sign 1.0) or `lowest` (-1.0) ending at every row."""
-    if np.all(np.isfinite(values)):
-        return rolling_extreme(values, length, sign)
-    n = len(values)
-    out = np.full(n, np.nan)
-    for end in range(length - 1, n):
-        out[end] = highest(values, end, length) if sign > 0.0 else lowest(values, end, length)
-    return out
-
-
-def each_row(function: str, values: Floats, length: int) -> Floats:
-    """RAW[function] of `length` rows ending at every row of one instrument, bit for bit."""
-    scalar = RAW[function]
-    if scalar is total:
-        return total_each_row(values, length)
-    if scalar is mean3 or scalar is whole_mean:
-        return mean_each_row(values, length, scalar is whole_mean)
-    if scalar is highest or scalar is lowest:
-        return extreme_each_row(values, length, 1.0 if scalar is highest else -1.0)
-    times = {"등락율각도": 5.0, "당일거래대금각도": 0.01, "전일비각도": 1.0}[function]
-    return rolling_angle(values, length, times, 1.0)

@@ -8,11 +8,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stom_ray.features.angles import rolling_angle
 from stom_ray.features.rolling import rolling_extreme, rolling_sum
 from stom_ray.features.rounding import round_decimal, round_tick
 
 digits = st.integers(-15, 15)
 finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def filled(compute, values, *arguments):
+    out = np.empty(len(values))
+    compute(values, *arguments, out)
+    return out
 
 
 def bits(x):
@@ -55,7 +62,7 @@ def test_round_tick_is_numpys_round(x, n):
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=60), st.integers(1, 20))
 def test_means_and_sums_of_whole_numbers_are_exact(numbers, length):
     values = np.array(numbers, dtype=np.float64)
-    sums, means = rolling_sum(values, length, False), rolling_sum(values, length, True)
+    sums, means = filled(rolling_sum, values, length, False), filled(rolling_sum, values, length, True)
     for i in range(len(numbers)):
         if i < length - 1:
             assert math.isnan(sums[i])
@@ -76,8 +83,9 @@ def test_what_follows_never_changes_a_rolling_value(numbers, length, data):
     changed = values.copy()
     changed[cut:] = data.draw(st.floats(-1e9, 1e9))
     for compute in (
-        lambda x: rolling_sum(x, length, True),
-        lambda x: rolling_sum(x, length, False),
-        lambda x: rolling_extreme(x, length, 1.0),
+        lambda x: filled(rolling_sum, x, length, True),
+        lambda x: filled(rolling_sum, x, length, False),
+        lambda x: filled(rolling_extreme, x, length, 1.0, True),
+        lambda x: filled(rolling_angle, x, length, 5.0, 1.0),
     ):
         np.testing.assert_array_equal(compute(values)[:cut], compute(changed)[:cut])
