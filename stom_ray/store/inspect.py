@@ -11,8 +11,9 @@ import numpy as np
 
 from stom_ray.errors import SchemaError, StoreError
 from stom_ray.store.catalog import StoreCatalog
+from stom_ray.store.fingerprint import fingerprints
 from stom_ray.store.manifest import RANKINGS, open_store
-from stom_ray.store.parts import Session, day_digest, table_sessions
+from stom_ray.store.parts import Session, table_sessions
 from stom_ray.store.quality import FAULTS, QUARANTINED, REPAIRED, TableQuality, clean, quality_from_json
 from stom_ray.store.rankings import read_instruments, read_rankings
 from stom_ray.store.snapshot import Snapshot, read_snapshot
@@ -236,6 +237,6 @@ def verify(store: str | Path) -> dict[str, str]:
             wrong[code] = str(error)
             continue
         for one in sessions:
-            if day_digest(one.segment, one.start, one.stop) != one.digest:
+            if fingerprints(one.segment, [(one.start, one.stop)]) != [one.digest]:
                 wrong[one.segment.origin] = f"{code} on {one.day} is not what was written: delete its folder and ingest again"
     return wrong

@@ -21,7 +21,7 @@ from stom_ray.errors import StoreError
 from stom_ray.store.disk import write_atomically
 
 FORMAT = "stom_ray store"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: days are told apart by `fingerprint`, before by SHA-256 of their bytes
 TOP = "manifest.json"
 LOCK = ".lock"
 TICKS = "ticks"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stom_ray.errors import SchemaError
 from stom_ray.schema.columns import DERIVED
+from stom_ray.store.fingerprint import fingerprints
 from stom_ray.store.panel import Panel
 from stom_ray.store.table import RawTable
 
@@ -94,21 +95,14 @@ def day_bounds(clock: Ints) -> list[tuple[int, int, int]]:
     return [(int(days[start]), int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)] if len(days) else []
 
 
-def day_digest(segment: Segment, start: int, stop: int) -> str:
-    """SHA-256 of what a day's rows say: layout, column names, clock and columns; NaN and signed zeros by their bits."""
-    digest = hashlib.sha256(json.dumps([segment.layout, segment.names], ensure_ascii=True).encode())
-    digest.update(np.ascontiguousarray(segment.clock[start:stop]).data)
-    for name in segment.names:
-        digest.update(segment.column(name)[start:stop].data)
-    return digest.hexdigest()
-
-
 def table_sessions(table: RawTable, origin: str, ranked: bool) -> list[Session]:
     """The sessions of a cleaned table, by day."""
     segment = TableSegment(origin, table)
+    days = day_bounds(table.clock)
+    digests = fingerprints(segment, [(start, stop) for _, start, stop in days])
     return [
-        Session(table.name, day, segment, start, stop, day_digest(segment, start, stop), ranked)
-        for day, start, stop in day_bounds(table.clock)
+        Session(table.name, day, segment, start, stop, digest, ranked)
+        for (day, start, stop), digest in zip(days, digests, strict=True)
     ]
 
 

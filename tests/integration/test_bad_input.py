@@ -642,7 +642,7 @@ def test_a_store_of_another_version_is_told_with_both_versions(refused, cli, mar
     assert cli("ingest", market, "--store", "ticks", "--workers", 1).code == 0
     Path("ticks/manifest.json").write_text('{"format": "stom_ray store", "schema_version": 99}', encoding="utf-8")
     for command in (["inspect", "ticks"], ["backtest", "--db", "ticks", *ONCE], ["ingest", market, "--store", "ticks"]):
-        assert "store of schema version 99, this program reads and writes 1: ingest the databases again" in refused(*command)
+        assert "store of schema version 99, this program reads and writes 2: ingest the databases again" in refused(*command)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"format": "x"}'])

@@ -228,7 +228,7 @@ def test_store_of_another_version_is_refused_naming_both_and_the_remedy(market, 
     ingest(market, store)
     (store / "manifest.json").write_text(json.dumps({"format": "stom_ray store", "schema_version": 99}))
     for use in (lambda: load_panel(store), lambda: ingest(market, store), lambda: inspect(store), lambda: verify(store)):
-        with pytest.raises(StoreError, match=r"schema version 99, this program reads and writes 1: ingest the databases again"):
+        with pytest.raises(StoreError, match=r"schema version 99, this program reads and writes 2: ingest the databases again"):
             use()
 
 
