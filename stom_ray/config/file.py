@@ -159,4 +159,5 @@ walk_forward:                  # leave the section out to search only
 execution:                     # cannot change a result
   backend: ray                 # or serial
   workers: 2
+  title: ""                    # of the report; empty = the names of the scripts and of the data
 """

@@ -181,6 +181,7 @@ class ExecutionSection(Section):
     """What cannot change a result."""
 
     folder: str = Field(default="", description="where the run keeps ledger and report; empty = runs/CONFIG_ID")
+    title: str = Field(default="", description="of the report; empty = the names of the scripts and of the data")
     backend: Literal["ray", "serial"] = "ray"
     workers: int = Field(default=2, ge=1, description="Ray workers, or threads of the serial backend")
     ray_address: str = Field(default="local", description="local, auto, or ray://HOST:PORT")

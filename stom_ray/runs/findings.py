@@ -28,7 +28,7 @@ from stom_ray.reports.data import (
     empty_trades,
 )
 from stom_ray.runs.played import Played, play, stitch
-from stom_ray.runs.subject import Subject
+from stom_ray.runs.subject import Subject, title_of
 from stom_ray.schema.costs import cost_model
 from stom_ray.search.base import FIGURES
 from stom_ray.search.study import StudyResult
@@ -61,7 +61,7 @@ def report_data(subject: Subject, folder: Path, study: StudyResult | None, forwa
     overfitting, notes = _overfitting(study, best)
     shown = tested or best or now
     return ReportData(
-        title=Path(subject.config.strategy.buy).stem,
+        title=title_of(subject.config),
         objective=objective,
         betting=subject.engine.betting,
         identity=_identity(subject, folder),

@@ -102,6 +102,13 @@ def open_subject(config: RunConfig) -> Subject:
     return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings))
 
 
+def title_of(config: RunConfig) -> str:
+    """What the user calls the run, else the names of its files: `buy.txt + sell.txt · market.db`."""
+    data = [Path(part).absolute().name for part in split_paths(config.data.path)]
+    shown = ", ".join(data) if len(data) < 3 else f"{data[0]} … {data[-1]}"
+    return config.execution.title or f"{Path(config.strategy.buy).name} + {Path(config.strategy.sell).name} · {shown}"
+
+
 def script_files(config: RunConfig) -> ScriptFiles:
     """The strategy's files, for messages."""
     return ScriptFiles(config.strategy.buy, config.strategy.sell, config.strategy.ranges)
@@ -141,7 +148,7 @@ def run_folder(subject: Subject, *, resume: bool) -> Path:
         update={
             "data": data,
             "strategy": config.strategy.model_copy(update=names),
-            "execution": config.execution.model_copy(update={"folder": "."}),
+            "execution": config.execution.model_copy(update={"folder": ".", "title": title_of(config)}),
         }
     )
     try:

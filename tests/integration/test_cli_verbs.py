@@ -297,6 +297,25 @@ def test_the_report_is_made_again_with_the_same_figures(cli, finished, tmp_path,
     assert lasting(result_of(Path("run"))) == lasting(result_of(finished / "run"))
 
 
+def test_a_report_is_titled_by_the_run_s_files(finished):
+    page = (finished / "run" / "report" / "report.html").read_text(encoding="utf-8")
+    assert "<title>buy.txt + sell.txt · market.db" in page
+
+
+def test_a_run_keeps_its_title_when_its_report_is_made_again(cli, folder, write_run):
+    run = write_run(folder, evaluations=2, walk_forward="")
+    for name in ("buy", "sell"):
+        Path(f"{name}.txt").rename(f"{name}_급등.txt")
+    settings = run.read_text(encoding="utf-8").replace("buy.txt", "buy_급등.txt").replace("sell.txt", "sell_급등.txt")
+    titles = {"files": ("", "buy_급등.txt + sell_급등.txt · market.db"), "given": (", title: 급등 돌파", "급등 돌파")}
+    for name, (given, title) in titles.items():
+        run.write_text(settings.replace("folder: run", f"folder: {name}{given}"), encoding="utf-8")
+        assert cli("search", "run.yaml").code == 0
+        for command in ([], ["report", name]):
+            assert not command or cli(*command).code == 0
+            assert f"<title>{title} – " in Path(name, "report", "report.html").read_text(encoding="utf-8")
+
+
 def test_walk_forward_alone_judges_as_the_search_did(cli, folder, write_run, finished):
     write_run(folder)
     done = cli("walk-forward", "run.yaml", "--json", "-")

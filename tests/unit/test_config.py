@@ -59,7 +59,7 @@ def test_the_example_is_a_configuration_and_its_comments_name_no_unknown_key(tmp
         ("serach:\n  evaluations: 10\n", 7, "did you mean `search`?"),
         ("search:\n  limits:\n    mddd: [0, 1]\n", 9, "did you mean `mdd`?"),
         ("walk_forward:\n  trian_days: 10\n", 8, "did you mean `train_days`?"),
-        ("execution:\n  zzz: 1\n", 8, "known keys here: folder, backend, workers, ray_address, language"),
+        ("execution:\n  zzz: 1\n", 8, "known keys here: folder, title, backend, workers, ray_address, language"),
         ("engine:\n  bettin:\n", 8, "did you mean `betting`?"),
     ],
 )
@@ -331,7 +331,8 @@ def changed(**sections):
 def test_what_cannot_change_a_result_does_not_change_the_identity():
     plain = changed().config_id()
     assert re.fullmatch("[0-9a-f]{12}", plain)
-    assert changed(execution={"folder": "x", "backend": "serial", "workers": 7, "language": "ko"}).config_id() == plain
+    execution = {"folder": "x", "title": "x", "backend": "serial", "workers": 7, "language": "ko"}
+    assert changed(execution=execution).config_id() == plain
     assert changed(data={"path": "/else/where.db"}).config_id() == plain
     assert changed(strategy={"buy": "b2.txt", "sell": "s2.txt", "ranges": "r2.txt"}).config_id() == plain
 
