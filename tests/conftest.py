@@ -1,6 +1,7 @@
 """Small panels made by hand, and the golden database."""
 
 import gzip
+import importlib.util
 import shutil
 import signal
 from pathlib import Path
@@ -60,6 +61,18 @@ def build_panel(sessions, *, layout="tick_v1", names=None, **columns):
 @pytest.fixture(scope="session")
 def make_panel():
     return build_panel
+
+
+@pytest.fixture(scope="session")
+def cuda_emulation(tmp_path_factory):
+    """Makes devices for the CUDA driver that are no GPU: `cuda_emulation(memory=...)` runs the generated source on the CPU."""
+    spec = importlib.util.spec_from_file_location("cuda_emulation", Path(__file__).parent / "cuda_emulation" / "device.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if module.COMPILER is None:
+        pytest.skip("no C compiler: gcc or clang compiles the CUDA source for the CPU")
+    folder = tmp_path_factory.mktemp("cuda")
+    return lambda **settings: module.EmulatedDevice(folder, **settings)
 
 
 @pytest.fixture(scope="session")

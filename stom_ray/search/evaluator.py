@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.backtest import choose_backend
+from stom_ray.engine.cuda_backtest import CudaBacktest
 from stom_ray.engine.kernel import CompiledKernel
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
@@ -27,7 +28,7 @@ TRADES_PER_BLOCK = 4_000_000
 FIRST_BLOCK_ROWS = 128
 MOST_BLOCK_ROWS = 1_024
 
-Backend = Literal["auto", "cpu", "reference"]
+Backend = Literal["auto", "reference", "cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class SerialEvaluator:
         self._threads = threads
         self._backend, self.reason = choose_backend(backend, strategy)
         self._kernel: CompiledKernel | None = None
+        self._cuda: CudaBacktest | None = None
         self._scoring = Scoring(config.betting, tuple(folds))
         self._block_rows = FIRST_BLOCK_ROWS
         self._kernel_s = 0.0
@@ -116,6 +118,10 @@ class SerialEvaluator:
         start = time.perf_counter()
         if self._backend == "reference":
             result = run_reference(self._strategy, self._selection, params, self._config)
+        elif self._backend == "cuda":
+            if self._cuda is None:
+                self._cuda = CudaBacktest(self._strategy, self._selection, self._config)
+            result = self._cuda.run(params)
         else:
             if self._kernel is None:
                 self._kernel = CompiledKernel(self._strategy, self._selection, self._config)

@@ -20,7 +20,7 @@ def test_a_backend_comes_with_its_reason():
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(ConfigError, match="backend 'gpu': expected one of auto, cpu, reference"):
+    with pytest.raises(ConfigError, match="backend 'gpu': expected one of auto, reference, cpu, cuda"):
         choose_backend("gpu", STRATEGY)
 
 

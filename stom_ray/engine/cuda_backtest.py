@@ -1,0 +1,191 @@
+"""A strategy on a GPU: bound on the host like the CPU kernel, walked on the device, trades equal to the reference bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.conditions import ir
+from stom_ray.conditions.emit_cpu import EmittedKernel
+from stom_ray.conditions.emit_cuda import emit_cuda
+from stom_ray.conditions.emit_windows import loadable_lengths
+from stom_ray.conditions.faults import fault_message
+from stom_ray.conditions.ir import Strategy
+from stom_ray.engine.bind import check_run
+from stom_ray.engine.cuda_device import CupyDevice, Device
+from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Recorded, ResidentBlock
+from stom_ray.engine.kernel_bind import BatchWindows, Block, WindowKey, batch_windows, gate_rows, split_selection
+from stom_ray.engine.kernel_runtime import trade_amounts
+from stom_ray.engine.trades import concatenate
+from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.store.panel import Selection
+
+
+class CudaBacktest:
+    """A strategy bound to a selection and a device: compile and bind once, run many batches of parameter rows.
+
+    device: the first GPU when it is None. memory_bytes: of the device, for everything; what is free now when it is None. A
+    selection that fits stays on the device between batches; a larger one is streamed in blocks of instruments, made again for
+    each batch.
+    Raises ConfigError where there is no GPU, and for a script that a GPU cannot run bit for bit.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        selection: Selection,
+        config: EngineConfig,
+        *,
+        device: Device | None = None,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self.strategy = strategy
+        self.selection = selection
+        self.config = config
+        self._cuda = emit_cuda(strategy, selection.selected.layout)
+        self._emitted = EmittedKernel(self._cuda.source, self._cuda.sites)
+        device = CupyDevice() if device is None else device
+        self._driver = CudaDriver(self._cuda, device, config.bid_levels, memory_bytes)
+        self._whole: _Resident | None = None
+
+    def run(self, params: ParamMatrix) -> RunResult:
+        """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others."""
+        check_run(self.strategy, self.selection, params, self.config)
+        windows = batch_windows(self._emitted, params, self.strategy.profile == "stom")
+        faults = np.full((len(params), 2), -1, dtype=np.int64)
+        zeros = np.zeros((len(params), max(1, len(self._cuda.sites.zero_lines))), dtype=np.int64)
+        parts = []
+        for resident in self._blocks(windows):
+            recorded = resident.run(self._driver, self.strategy.buy, params, windows, faults[:, 0] >= 0)
+            first = (recorded.faults[:, 0] >= 0) & (faults[:, 0] < 0)
+            faults[first, 0] = recorded.faults[first, 0]
+            faults[first, 1] = recorded.faults[first, 1] + resident.block.row_from
+            zeros += recorded.zeros
+            parts.append(block_trades(resident.block, recorded, faults[:, 0] >= 0))
+        stopped = faults[:, 0] >= 0
+        return RunResult(_by_candidate(concatenate(parts), stopped), self._faults(faults), self._counts(stopped, zeros))
+
+    # Blocks of instruments
+
+    def _blocks(self, windows: BatchWindows) -> Iterator[_Resident]:
+        columns = len(self._cuda.sites.columns) + len(self._window_keys(windows))
+        rows = self._driver.rows_per_block(columns)
+        if self.selection.selected.n_rows <= rows:
+            if self._whole is None:
+                self._whole = _Resident(Block(self.selection, self._emitted, self.config, 0, 0))
+            yield self._whole
+            return
+        self._whole = None
+        for part, row, session in split_selection(self.selection, rows):
+            yield _Resident(Block(part, self._emitted, self.config, row, session))
+
+    def _window_keys(self, windows: BatchWindows) -> set[WindowKey]:
+        """Every (function, length) that the batch may need a column for."""
+        sites, loaded = self._cuda.sites, self.config.loaded_lengths
+        keys = {(name, length) for name in sites.varying_functions for length in loadable_lengths(name, loaded)}
+        for position, site in enumerate(sites.windows):
+            keys |= {(site.function, int(length)) for length in np.unique(windows.lengths[:, position])}
+        return keys
+
+    # Results
+
+    def _faults(self, faults: Ints) -> tuple[Fault, ...]:
+        sites, panel = list(self._cuda.sites.faults), self.selection.selected
+        found: list[Fault] = []
+        for candidate in np.flatnonzero(faults[:, 0] >= 0):
+            site, row = sites[int(faults[candidate, 0])], int(faults[candidate, 1])
+            session = int(np.searchsorted(panel.offsets, row, side="right")) - 1
+            code = panel.codes[int(panel.session_code[session])]
+            message = fault_message(site.text, site.kind, site.detail, site.at, code, int(panel.clock[row]))
+            found.append(Fault(int(candidate), row, message))
+        return tuple(found)
+
+    def _counts(self, stopped: NDArray[np.bool_], zeros: Ints) -> dict[str, int]:
+        totals = zeros[~stopped].sum(axis=0)
+        return {line: int(totals[k]) for line, k in self._cuda.sites.zero_lines.items() if totals[k]}
+
+
+class _Resident:
+    """A block on the host with its copy on the device, made at its first run."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self._copy: ResidentBlock | None = None
+        self._written: dict[int, WindowKey] = {}
+
+    def run(
+        self, driver: CudaDriver, buy: ir.Program, params: ParamMatrix, windows: BatchWindows, stopped: NDArray[np.bool_]
+    ) -> Recorded:
+        block = self.block
+        table = block.window_table(windows)
+        loaded = block.loaded_tables()
+        batch = BatchArrays(
+            params=np.ascontiguousarray(params.values, dtype=np.float64),
+            floats=np.ascontiguousarray(params.is_float, dtype=np.bool_),
+            gates=gate_rows(params, block.config),
+            windows=table,
+            loaded_lengths=loaded[0],
+            loaded_columns=loaded[1],
+            following=block.following(buy, windows, table),
+            stopped=stopped,
+        )
+        return driver.run(self._resident(driver, windows, table, loaded), batch)
+
+    def _resident(self, driver: CudaDriver, windows: BatchWindows, table: Ints, loaded: tuple[Ints, Ints]) -> ResidentBlock:
+        """The copy, with the columns that this batch reads."""
+        needed = self._window_columns(windows, table, loaded)
+        block = self.block
+        if self._copy is None:
+            arrays = BlockArrays(block.matrix, block.entry, block.offsets, block.firsts, block.costs, block.tests)
+            self._copy = driver.load(arrays)
+        else:
+            self._copy.write_columns(block.matrix, [place for place, key in needed.items() if self._written.get(place) != key])
+        self._written |= needed
+        return self._copy
+
+    def _window_columns(self, windows: BatchWindows, table: Ints, loaded: tuple[Ints, Ints]) -> dict[int, WindowKey]:
+        """Row of the column matrix -> the window that has to be in it."""
+        sites = self.block.emitted.sites
+        found: dict[int, WindowKey] = {}
+        for position, site in enumerate(sites.windows):
+            pairs = np.unique(np.stack((table[:, 0, position], windows.lengths[:, position])), axis=1)
+            found |= {int(place): (site.function, int(length)) for place, length in pairs.T}
+        for function, lengths, places in zip(sites.varying_functions, *loaded, strict=False):
+            found |= {int(place): (function, int(length)) for length, place in zip(lengths, places, strict=True) if length > 0}
+        return {place: key for place, key in found.items() if place >= len(sites.columns)}
+
+
+def block_trades(block: Block, recorded: Recorded, stopped: NDArray[np.bool_]) -> Trades:
+    """Recorded trades of a block as the engine's, rows and sessions counted in the whole selection."""
+    going = ~stopped[recorded.places[:, 0]]
+    candidate, session, buy_row, sell_row, label = (column[going].astype(np.int64) for column in recorded.places.T)
+    quantity, buy_price = block.entry[0][buy_row].astype(np.int64), block.entry[1][buy_row]
+    as_kernel = np.stack((candidate, session, buy_row, sell_row, quantity, recorded.prices[going], label), axis=1)
+    bought, net, profit, pct = trade_amounts(as_kernel, buy_price, block.costs)
+    clock, seconds = block.panel.clock, block.binding.rows.seconds
+    return Trades(
+        candidate=candidate,
+        session=session + block.session_from,
+        buy_row=buy_row + block.row_from,
+        sell_row=sell_row + block.row_from,
+        buy_clock=clock[buy_row],
+        sell_clock=clock[sell_row],
+        hold_s=(seconds[sell_row] - seconds[buy_row]).astype(np.int64),
+        buy_price=buy_price.astype(np.int64),
+        sell_price=recorded.prices[going],
+        buy_amount=bought,
+        sell_amount=net,
+        profit=profit,
+        profit_pct=pct,
+        label=label,
+        market_cap=block.binding.market_cap[sell_row],
+    )
+
+
+def _by_candidate(trades: Trades, stopped: NDArray[np.bool_]) -> Trades:
+    """Trades in the order of the result, without those of candidates that stopped in a later block."""
+    order = np.argsort(trades.candidate, kind="stable")
+    order = order[~stopped[trades.candidate[order]]]
+    return Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})

@@ -1,0 +1,293 @@
+"""The CUDA kernel's driver: arrays of a block of sessions in, recorded trades, faults and counts out.
+
+Needs numpy and a `Device` (cupy), nothing else, so that a machine with a GPU can be sent bound blocks and no more. The columns of
+a block stay on the device from batch to batch. Candidates × sessions is cut into launches; a launch whose trades do not fit the
+buffer is cut in half and made again, so memory is bounded whatever a strategy trades. Only recorded trades are copied back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.conditions.emit_cuda import (
+    ELAPSED_ARGUMENTS,
+    NO_FAULT,
+    PLACE_FIELDS,
+    THREADS_PER_BLOCK,
+    WALK_ARGUMENTS,
+    EmittedCuda,
+)
+from stom_ray.engine.cuda_device import Device
+from stom_ray.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Rows32 = NDArray[np.int32]
+
+LARGEST_LAUNCH = 1 << 22  # threads; keeps a launch well under a second, for cards that also drive a screen
+# Device memory a trade takes: record, sort key, order, and the sorted record beside the first.
+TRADE_BYTES = 2 * (4 * PLACE_FIELDS + 8) + 16
+LARGEST_BUFFER = 1 << 24  # trades
+ROW_SHARE, TRADE_SHARE, CANDIDATE_SHARE = 0.6, 0.2, 0.1  # of the memory limit; what is left is the allocator's
+
+
+@dataclass(frozen=True)
+class BlockArrays:
+    """A block of sessions, as the emitter's arguments name them. matrix: (n_columns, n_rows) float64, C order."""
+
+    matrix: Floats
+    entry: Floats
+    offsets: Ints
+    firsts: Ints
+    costs: Floats
+    tests: Bools
+
+    @property
+    def n_sessions(self) -> int:
+        return len(self.firsts)
+
+    @property
+    def longest_session(self) -> int:
+        return int(np.diff(self.offsets).max(initial=0))
+
+
+@dataclass(frozen=True)
+class BatchArrays:
+    """A batch of candidates over one block.
+
+    params, floats: (n_candidates, n_vars). gates: (n_candidates,). windows: (n_candidates, 4, n_windows) int64. loaded_lengths,
+    loaded_columns: (n_varying, n_lengths) int64. following: (n_rows,) int32. stopped: (n_candidates,) not to be run.
+    """
+
+    params: Floats
+    floats: Bools
+    gates: Ints
+    windows: Ints
+    loaded_lengths: Ints
+    loaded_columns: Ints
+    following: Rows32
+    stopped: Bools
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a batch did over a block.
+
+    places: (n_trades, 5) int32 candidate, session, buy row, sell row, label, each candidate's in order of time. prices:
+    (n_trades,) KRW sold at. faults: (n_candidates, 2) site and row of the first fault, -1 without. zeros: (n_candidates,
+    n_zero_lines) counts. Trades and counts of candidates with a fault are not to be used.
+    """
+
+    places: Rows32
+    prices: Ints
+    faults: Ints
+    zeros: Ints
+
+
+class ResidentBlock:
+    """A block's arrays on the device."""
+
+    def __init__(self, device: Device, arrays: BlockArrays) -> None:
+        put = device.xp.asarray
+        self.matrix = put(arrays.matrix)
+        self.entry = put(arrays.entry)
+        self.offsets = put(arrays.offsets)
+        self.firsts = put(arrays.firsts)
+        self.costs = put(arrays.costs)
+        self.tests = put(arrays.tests)
+        self.n_sessions = arrays.n_sessions
+        self.longest_session = arrays.longest_session
+        self._device = device
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.entry.shape[1])
+
+    def write_columns(self, matrix: Floats, numbers: list[int]) -> None:
+        """Brings rows of the column matrix up to date, making room when it has grown."""
+        xp = self._device.xp
+        if len(matrix) > len(self.matrix):
+            grown = xp.empty(matrix.shape, dtype=np.float64)
+            grown[: len(self.matrix)] = self.matrix
+            self.matrix = grown
+        for number in numbers:
+            self.matrix[number] = xp.asarray(matrix[number])
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One launch: sessions × candidates."""
+
+    session_from: int
+    session_count: int
+    candidate_from: int
+    candidate_count: int
+
+    @property
+    def threads(self) -> int:
+        return self.session_count * self.candidate_count
+
+    def halves(self) -> tuple[Tile, Tile]:
+        """Both halves, the earlier sessions first, so that a candidate's trades stay in order of time."""
+        if self.session_count > 1:
+            half = self.session_count // 2
+            rest = self.session_count - half
+            return (
+                Tile(self.session_from, half, self.candidate_from, self.candidate_count),
+                Tile(self.session_from + half, rest, self.candidate_from, self.candidate_count),
+            )
+        half = self.candidate_count // 2
+        rest = self.candidate_count - half
+        return (
+            Tile(self.session_from, 1, self.candidate_from, half),
+            Tile(self.session_from, 1, self.candidate_from + half, rest),
+        )
+
+
+class CudaDriver:
+    """One strategy's kernels on one device.
+
+    memory_bytes: of the device, for everything; what is free now when it is None. Raises ConfigError when the compiler refuses.
+    """
+
+    def __init__(self, emitted: EmittedCuda, device: Device, bid_levels: int, memory_bytes: int | None = None) -> None:
+        self._emitted = emitted
+        self._device = device
+        self._program = device.compile(emitted.source)
+        self._bid_levels = bid_levels
+        self.memory_bytes = device.free_bytes() if memory_bytes is None else memory_bytes
+        self._n_zero_lines = max(1, len(emitted.sites.zero_lines))
+
+    def rows_per_block(self, n_columns: int) -> int:
+        """How many rows of a matrix of `n_columns`, with what goes beside them, fit."""
+        elapsed = len(self._emitted.sites.elapsed)
+        return max(1, int(self.memory_bytes * ROW_SHARE) // (8 * (n_columns + elapsed + 2) + 4))
+
+    def load(self, arrays: BlockArrays) -> ResidentBlock:
+        """Raises ConfigError for more rows than the kernel can number."""
+        if arrays.matrix.shape[1] >= 2**31 - 1:
+            raise ConfigError(f"a block of {arrays.matrix.shape[1]:,} rows: the CUDA kernel numbers at most 2**31 - 2")
+        return ResidentBlock(self._device, arrays)
+
+    def run(self, block: ResidentBlock, batch: BatchArrays) -> Recorded:
+        """Every candidate over every session of the block."""
+        n = len(batch.gates)
+        faults, zeros = np.full((n, 2), -1, dtype=np.int64), np.zeros((n, self._n_zero_lines), dtype=np.int64)
+        following = self._device.xp.asarray(batch.following)
+        places, prices = [], []
+        for start, stop in self._chunks(batch):
+            chunk = _Chunk(self, block, batch, following, start, stop)
+            for found, sold in chunk.trades():
+                found[:, 0] += start
+                places.append(found)
+                prices.append(sold)
+            faults[start:stop], zeros[start:stop] = chunk.outcome()
+        return Recorded(
+            np.concatenate([np.empty((0, PLACE_FIELDS), np.int32), *places]),
+            np.concatenate([np.empty(0, np.int64), *prices]),
+            faults,
+            zeros,
+        )
+
+    def _chunks(self, batch: BatchArrays) -> Iterator[tuple[int, int]]:
+        """Candidates whose parameters and results fit at a time."""
+        of_one = 9 * batch.params.shape[1] + 8 * 4 * batch.windows.shape[2] + 16 * self._n_zero_lines + 32
+        size = max(1, min(int(self.memory_bytes * CANDIDATE_SHARE) // of_one, LARGEST_LAUNCH))
+        for start in range(0, len(batch.gates), size):
+            yield start, min(start + size, len(batch.gates))
+
+    def capacity(self, longest_session: int) -> int:
+        """Trades that a launch may record; never less than one candidate can make of a session."""
+        fitting = int(self.memory_bytes * TRADE_SHARE) // TRADE_BYTES
+        return max(min(fitting, LARGEST_BUFFER), longest_session // 2 + 1)
+
+
+class _Chunk:
+    """Candidates [start, stop) of a batch on the device."""
+
+    def __init__(
+        self, driver: CudaDriver, block: ResidentBlock, batch: BatchArrays, following: Any, start: int, stop: int
+    ) -> None:
+        self._driver, self._block, self._device = driver, block, driver._device
+        xp = self._device.xp
+        self._n = stop - start
+        self._capacity = driver.capacity(block.longest_session)
+        elapsed = max(1, len(driver._emitted.sites.elapsed)) if driver._emitted.fills_elapsed else 0
+        side_by_side = np.ascontiguousarray
+        self._zeros = xp.zeros((driver._n_zero_lines, self._n), dtype=np.uint64)
+        self._arguments: dict[str, Any] = {
+            "cols": block.matrix,
+            "n_rows": np.int64(block.n_rows),
+            "offsets": block.offsets,
+            "firsts": block.firsts,
+            "tests": block.tests,
+            "windows": xp.asarray(side_by_side(batch.windows[start:stop].transpose(1, 2, 0))),
+            "n_candidates": np.int64(self._n),
+            "loaded_lengths": xp.asarray(batch.loaded_lengths),
+            "loaded_columns": xp.asarray(batch.loaded_columns),
+            "n_lengths": np.int64(batch.loaded_lengths.shape[1]),
+            "elapsed": xp.empty((elapsed, block.n_rows), dtype=np.float64),
+            "entry": block.entry,
+            "following": following,
+            "costs": block.costs,
+            "gates": xp.asarray(batch.gates[start:stop]),
+            "params": xp.asarray(side_by_side(batch.params[start:stop].T)),
+            "floats": xp.asarray(side_by_side(batch.floats[start:stop].T)),
+            "stopped": xp.asarray(batch.stopped[start:stop]),
+            "bid_levels": np.int64(driver._bid_levels),
+            "capacity": np.int64(self._capacity),
+            "places": xp.empty((self._capacity, PLACE_FIELDS), dtype=np.int32),
+            "prices": xp.empty(self._capacity, dtype=np.int64),
+            "faults": xp.full(self._n, NO_FAULT, dtype=np.uint64),
+        }
+
+    def trades(self) -> Iterator[tuple[Rows32, Ints]]:
+        """Places and prices of one launch after the other, sessions ascending for every candidate."""
+        if self._driver._emitted.fills_elapsed:
+            self._launch("fill_elapsed", ELAPSED_ARGUMENTS, Tile(0, self._block.n_sessions, 0, 1))
+        waiting = [Tile(0, self._block.n_sessions, 0, self._n)]
+        while waiting:
+            tile = waiting.pop()
+            if tile.threads > LARGEST_LAUNCH:
+                waiting.extend(reversed(tile.halves()))
+                continue
+            count = self._walk(tile)
+            if count > self._capacity:
+                waiting.extend(reversed(tile.halves()))
+                continue
+            self._zeros += self._arguments["zeros"]
+            if count:
+                yield self._sorted(count)
+
+    def _walk(self, tile: Tile) -> int:
+        """One launch; returns how many trades there were, recorded or not."""
+        xp = self._device.xp
+        self._arguments["count"] = xp.zeros(1, dtype=np.uint64)
+        self._arguments["zeros"] = xp.zeros_like(self._zeros)
+        self._launch("walk", WALK_ARGUMENTS, tile)
+        return int(self._device.to_host(self._arguments["count"])[0])
+
+    def _launch(self, name: str, arguments: tuple[tuple[str, str], ...], tile: Tile) -> None:
+        given = self._arguments | {key: np.int64(value) for key, value in vars(tile).items()}
+        self._driver._program.launch(name, tile.threads, THREADS_PER_BLOCK, [given[key] for key, _ in arguments])
+
+    def _sorted(self, count: int) -> tuple[Rows32, Ints]:
+        """The recorded trades by candidate, then time; threads record them in any order."""
+        places, prices = self._arguments["places"][:count], self._arguments["prices"][:count]
+        order = self._device.xp.argsort(places[:, 0].astype(np.int64) * self._block.n_rows + places[:, 2])
+        return self._device.to_host(places[order]), self._device.to_host(prices[order])
+
+    def outcome(self) -> tuple[Ints, Ints]:
+        """(n, 2) site and row of the first faults, (n, n_zero_lines) counts."""
+        packed = self._device.to_host(self._arguments["faults"])
+        found = packed != np.uint64(NO_FAULT)
+        faults = np.full((self._n, 2), -1, dtype=np.int64)
+        faults[found, 0] = (packed[found] & np.uint64(2**32 - 1)).astype(np.int64)
+        faults[found, 1] = (packed[found] >> np.uint64(32)).astype(np.int64)
+        return faults, self._device.to_host(self._zeros).astype(np.int64).T

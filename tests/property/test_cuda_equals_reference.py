@@ -1,0 +1,76 @@
+"""Random programs over random sessions on the emulated GPU: trades, faults and counts are the reference simulator's, bit for bit.
+
+The programs are those of test_kernel_equals_reference, with what a GPU refuses replaced: powers and angles of varying length.
+"""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stom_ray.conditions import ir
+from stom_ray.conditions.emit_cuda import refusals
+from stom_ray.conditions.traversal import rewrite_program
+from stom_ray.engine.cuda_backtest import CudaBacktest
+from stom_ray.engine.reference import run_reference
+from stom_ray.store.load import select
+
+SPEC = importlib.util.spec_from_file_location("kernel_programs", Path(__file__).with_name("test_kernel_equals_reference.py"))
+programs = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(programs)
+
+
+def exact(node: ir.Expr) -> ir.Expr:
+    """The node, or one of the same shape that a GPU computes to the last bit."""
+    if isinstance(node, ir.Binary) and node.op == "**":
+        return replace(node, op="*")
+    if isinstance(node, ir.Window) and node.function.endswith("각도"):
+        return replace(node, function="체결강도평균")
+    return node
+
+
+def exact_strategy(seed: int, profile: str, hazard: float, size: int) -> ir.Strategy:
+    strategy = programs.Writer(seed, profile, hazard, size).strategy()
+    elapsed = tuple((name, rewrite_program(program, exact)) for name, program in strategy.elapsed)
+    found = replace(
+        strategy, buy=rewrite_program(strategy.buy, exact), sell=rewrite_program(strategy.sell, exact), elapsed=elapsed
+    )
+    assert refusals(found) == ()
+    return found
+
+
+def check_program(make_panel, cuda_emulation, seed: int, profile: str, hazard: float, size: int = 6) -> int:
+    """One program over several panels; returns how many trades were compared."""
+    strategy = exact_strategy(seed, profile, hazard, size)
+    compared = 0
+    for part, (odd, calm) in enumerate(((0.0, True), (0.02, True), (0.15, False))):
+        panel = programs.random_panel(make_panel, seed * 10 + part, odd)
+        days = programs.DAYS[1:]
+        selection = select(panel) if part != 1 else select(panel, days=days, time=(90_000, 90_028))
+        config = programs.configuration(seed + part, profile)
+        params = programs.random_rows(seed + part, 6, calm)
+        expected = run_reference(strategy, selection, params, config)
+        kernel = CudaBacktest(strategy, selection, config, device=cuda_emulation())
+        programs.assert_equal(kernel.run(params), expected)
+        programs.assert_equal(kernel.run(params), expected)
+        streamed = CudaBacktest(strategy, selection, config, device=cuda_emulation(), memory_bytes=1)
+        programs.assert_equal(streamed.run(params), expected)
+        compared += len(expected.trades)
+    return compared
+
+
+# profile, hazard, seed: with trades, with faults, with divisions by zero, and elapsed-tick expressions of both kinds
+PROGRAMS = [("stom", 0.0, 8), ("stom", 0.015, 10), ("corrected", 0.0, 6), ("corrected", 0.15, 3), ("corrected", 0.15, 8)]
+
+
+@pytest.mark.parametrize(("profile", "hazard", "seed"), PROGRAMS)
+def test_random_programs_trade_and_fault_as_in_the_reference(profile, hazard, seed, make_panel, cuda_emulation):
+    assert check_program(make_panel, cuda_emulation, seed, profile, hazard, size=4) > 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_many_random_programs_trade_and_fault_as_in_the_reference(seed, make_panel, cuda_emulation):
+    for profile, hazard, _ in programs.PROGRAMS:
+        check_program(make_panel, cuda_emulation, seed, profile, hazard)

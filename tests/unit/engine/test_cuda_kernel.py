@@ -1,0 +1,193 @@
+"""The CUDA driver on the emulated device: launches, buffers, memory limits, columns that stay, and what it imports."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stom_ray.conditions.compile import compile_strategy
+from stom_ray.conditions.emit_cpu import EmittedKernel
+from stom_ray.conditions.emit_cuda import emit_cuda
+from stom_ray.engine import cuda_kernel
+from stom_ray.engine.cuda_backtest import CudaBacktest
+from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Tile
+from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows
+from stom_ray.engine.reference import run_reference
+from stom_ray.engine.types import EngineConfig, ParamMatrix
+from stom_ray.errors import ConfigError
+from stom_ray.store.load import select
+
+ROOT = Path(__file__).parents[3]
+DAYS = (20230119, 20230120)
+CONFIG = EngineConfig(avgtime=3, loaded_lengths=(5,), profile="stom")
+ROWS = ParamMatrix.from_rows([[length, limit] for length in (2, 3, 5) for limit in (0, 1, 2, 50)])
+STRATEGY = compile_strategy(
+    "매수 = 현재가 >= 최고현재가(self.vars[0]) and 체결강도 > self.vars[1]",
+    "매도 = False\nif 수익률 < -0.2 or 보유시간 >= self.vars[1] + 2:\n    매도 = True",
+    profile="stom",
+)
+
+
+@pytest.fixture(scope="module")
+def selection(make_panel):
+    rng = np.random.default_rng(3)
+    sessions = [(code, day, rows) for code, rows in (("A", 90), ("B", 60), ("C", 75)) for day in DAYS]
+    n = sum(rows for _, _, rows in sessions)
+    return select(make_panel(sessions, 현재가=1000.0 + rng.integers(-9, 9, n), 체결강도=rng.integers(0, 9, n)))
+
+
+@pytest.fixture(scope="module")
+def expected(selection):
+    result = run_reference(STRATEGY, selection, ROWS, CONFIG)
+    assert len(result.trades) > 300
+    return result
+
+
+def assert_equal(got, expected):
+    assert got.faults == expected.faults
+    assert got.zero_divisions == expected.zero_divisions
+    for name, values in vars(expected.trades).items():
+        np.testing.assert_array_equal(getattr(got.trades, name), values, err_msg=name)
+
+
+def test_trades_are_the_references(selection, expected, cuda_emulation):
+    device = cuda_emulation()
+    assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
+    assert device.launches == [("walk", 12 * 6)]
+
+
+def test_a_selection_that_does_not_fit_is_streamed_in_blocks(selection, expected, cuda_emulation):
+    device = cuda_emulation()
+    assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device, memory_bytes=40_000).run(ROWS), expected)
+    assert [threads for _, threads in device.launches[:1]] != [12 * 6]
+
+
+def test_free_memory_is_the_limit_unless_told_otherwise(selection, expected, cuda_emulation):
+    device = cuda_emulation(memory=1)
+    assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
+    assert len(device.launches) >= 3 * 12
+
+
+def test_a_launch_that_trades_more_than_its_buffer_holds_is_made_again_in_halves(
+    selection, expected, cuda_emulation, monkeypatch
+):
+    monkeypatch.setattr(cuda_kernel, "LARGEST_BUFFER", 60)
+    device = cuda_emulation()
+    assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
+    threads = [threads for _, threads in device.launches]
+    assert threads[0] == 72
+    assert threads[1] == 36
+    assert 1 < len(threads) < 72
+
+
+def test_counts_of_a_launch_that_is_made_again_are_counted_once(selection, cuda_emulation, monkeypatch):
+    monkeypatch.setattr(cuda_kernel, "LARGEST_BUFFER", 60)
+    dividing = compile_strategy(
+        "매수 = 현재가 / 체결강도 > 10 * self.vars[1]", "if 보유시간 > self.vars[0]:\n    매도 = True", profile="corrected"
+    )
+    config = EngineConfig(avgtime=3, loaded_lengths=(5,), profile="corrected")
+    device = cuda_emulation()
+    result = CudaBacktest(dividing, selection, config, device=device).run(ROWS)
+    assert len(device.launches) > 1
+    assert result.zero_divisions
+    assert_equal(result, run_reference(dividing, selection, ROWS, config))
+
+
+def test_launches_are_cut_to_size(selection, expected, cuda_emulation, monkeypatch):
+    monkeypatch.setattr(cuda_kernel, "LARGEST_LAUNCH", 20)
+    device = cuda_emulation()
+    assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
+    assert max(threads for _, threads in device.launches) <= 20
+
+
+def test_halves_cover_a_tile_sessions_before_candidates():
+    left, right = Tile(4, 5, 10, 7).halves()
+    assert (left, right) == (Tile(4, 2, 10, 7), Tile(6, 3, 10, 7))
+    left, right = Tile(4, 1, 10, 7).halves()
+    assert (left, right) == (Tile(4, 1, 10, 3), Tile(4, 1, 13, 4))
+
+
+def test_columns_on_the_device_follow_the_lengths_of_each_batch(selection, cuda_emulation):
+    kernel = CudaBacktest(STRATEGY, selection, CONFIG, device=cuda_emulation())
+    for lengths in ((2, 3), (7, 4, 9, 11), (3, 12), (2, 5), (8, 6, 4, 2, 13)):
+        rows = ParamMatrix.from_rows([[length, 1] for length in lengths])
+        assert_equal(kernel.run(rows), run_reference(STRATEGY, selection, rows, CONFIG))
+
+
+def test_a_candidate_stops_at_its_first_fault_whatever_thread_finds_one_first(selection, cuda_emulation):
+    stopping = compile_strategy(
+        "매수 = 현재가 > 1000\nif 체결강도 == 8:\n    매수 = 체결강도 > 1 / (self.vars[1] - 1)",
+        "if 보유시간 > self.vars[0]:\n    매도 = True",
+        profile="stom",
+    )
+    expected = run_reference(stopping, selection, ROWS, CONFIG)
+    assert [fault.candidate for fault in expected.faults] == [1, 5, 9]
+    assert_equal(CudaBacktest(stopping, selection, CONFIG, device=cuda_emulation()).run(ROWS), expected)
+    assert_equal(CudaBacktest(stopping, selection, CONFIG, device=cuda_emulation(), memory_bytes=1).run(ROWS), expected)
+
+
+def test_a_script_that_a_gpu_cannot_run_bit_for_bit_is_refused(selection, cuda_emulation):
+    powers = compile_strategy("매수 = 체결강도 ** 0.5 > 3 and 현재가 ** 2 > 1", "매도 = 수익률 > 1", profile="stom")
+    with pytest.raises(
+        ConfigError, match=r"buy text, line 1, column 6: `\*\*`.*\n    and 1 more places\n    hint: use backend cpu"
+    ):
+        CudaBacktest(powers, selection, CONFIG, device=cuda_emulation())
+
+
+BARE = """
+import importlib.abc, importlib.util, pickle, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in ("numba", "llvmlite", "pandas", "pyarrow", "ray", "torch", "scipy", "apsw", "pydantic", "cupy"):
+            raise ImportError(f"{name} is not on this machine")
+
+sys.meta_path.insert(0, Refuse())
+from stom_ray.conditions.emit_cuda import emit_cuda
+from stom_ray.engine.cuda_kernel import CudaDriver
+
+with open(sys.argv[1], "rb") as file:
+    strategy, block, batch = pickle.load(file)
+spec = importlib.util.spec_from_file_location("emulation", sys.argv[2])
+emulation = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(emulation)
+from pathlib import Path
+
+driver = CudaDriver(emit_cuda(strategy, "tick_v1"), emulation.EmulatedDevice(Path(sys.argv[1]).parent), 5)
+recorded = driver.run(driver.load(block), batch)
+print(len(recorded.places), int(recorded.prices.sum()))
+"""
+
+
+def test_the_emitter_and_the_driver_run_on_numpy_alone(selection, expected, tmp_path):
+    emitted = emit_cuda(STRATEGY, "tick_v1")
+    block = Block(selection, EmittedKernel(emitted.source, emitted.sites), CONFIG, 0, 0)
+    windows = batch_windows(block.emitted, ROWS, strict=True)
+    table = block.window_table(windows)
+    arrays = BlockArrays(block.matrix, block.entry, block.offsets, block.firsts, block.costs, block.tests)
+    batch = BatchArrays(
+        ROWS.values,
+        ROWS.is_float,
+        gate_rows(ROWS, CONFIG),
+        table,
+        *block.loaded_tables(),
+        block.following(STRATEGY.buy, windows, table),
+        np.zeros(len(ROWS), dtype=np.bool_),
+    )
+    bound = tmp_path / "bound.pickle"
+    bound.write_bytes(pickle.dumps((STRATEGY, arrays, batch)))
+    emulation = ROOT / "tests" / "cuda_emulation" / "device.py"
+    done = subprocess.run([sys.executable, "-c", BARE, bound, emulation], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(len(expected.trades)), str(int(expected.trades.sell_price.sum()))]
+
+
+def test_more_rows_than_an_int_can_number_are_refused(selection, cuda_emulation):
+    driver = CudaDriver(emit_cuda(STRATEGY, "tick_v1"), cuda_emulation(), 5)
+    rows = np.broadcast_to(np.float64(0.0), (12, 2**31))
+    empty = np.zeros(0)
+    with pytest.raises(ConfigError, match="2,147,483,648 rows"):
+        driver.load(BlockArrays(rows, rows, empty, empty, empty, empty))
