@@ -6,9 +6,10 @@ Trades, faults and counts equal those of `engine.reference` bit for bit, for any
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,16 +55,24 @@ class CompiledKernel:
         self.selection = selection
         self.config = config
         self.memory_bytes = memory_bytes
-        self._emitted = emit_kernel(strategy, selection.selected.layout)
-        self._kernel = load_kernel(self._emitted.source).kernel
+        self.emitted = emit_kernel(strategy, selection.selected.layout)
         self._whole: Block | None = None
 
-    def run(self, params: ParamMatrix, threads: int = 1) -> RunResult:
-        """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others."""
+    @cached_property
+    def _kernel(self) -> Callable[..., int]:
+        """Compiled when it is first needed."""
+        kernel: Callable[..., int] = load_kernel(self.emitted.source).kernel
+        return kernel
+
+    def run(self, params: ParamMatrix, threads: int = 1, only: NDArray[np.bool_] | None = None) -> RunResult:
+        """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others.
+
+        only: (n_sessions,) the sessions to run; all without.
+        """
         if threads < 1:
             raise ConfigError(f"threads is {threads}: expected at least 1")
         check_run(self.strategy, self.selection, params, self.config)
-        windows = batch_windows(self._emitted, params, self.strategy.profile == "stom")
+        windows = batch_windows(self.emitted, params, self.strategy.profile == "stom")
         batch = _Batch(
             np.ascontiguousarray(params.values, dtype=np.float64),
             np.ascontiguousarray(params.is_float, dtype=np.bool_),
@@ -71,41 +80,46 @@ class CompiledKernel:
             gate_rows(params, self.config),
         )
         faults = np.full((len(params), 2), -1, dtype=np.int64)
-        zeros = np.zeros((len(params), max(1, len(self._emitted.sites.zero_lines))), dtype=np.int64)
-        parts = [self._run_block(block, batch, threads, faults, zeros) for block in self._blocks(batch)]
+        zeros = np.zeros((len(params), max(1, len(self.emitted.sites.zero_lines))), dtype=np.int64)
+        wanted = np.ones(self.selection.selected.n_sessions, dtype=np.bool_) if only is None else only
+        parts = [self._run_block(block, batch, threads, faults, zeros, wanted) for block in self._blocks(batch)]
         trades = concatenate(parts) if len(parts) > 1 else parts[0]
         return RunResult(_by_candidate(trades, faults[:, 0] >= 0), self._faults(faults), self._counts(faults, zeros))
 
     # Blocks of instruments
 
     def _blocks(self, batch: _Batch) -> Iterator[Block]:
-        columns = len(self._emitted.sites.columns) + len(set(self._window_keys(batch)))
+        columns = len(self.emitted.sites.columns) + len(set(self._window_keys(batch)))
         rows = max(1, self.memory_bytes // (8 * columns))
         if self.selection.selected.n_rows <= rows:
             if self._whole is None:
-                self._whole = Block(self.selection, self._emitted, self.config, 0, 0)
+                self._whole = Block(self.selection, self.emitted, self.config, 0, 0)
             yield self._whole
             return
         self._whole = None
         for part, row, session in split_selection(self.selection, rows):
-            yield Block(part, self._emitted, self.config, row, session)
+            yield Block(part, self.emitted, self.config, row, session)
 
     def _window_keys(self, batch: _Batch) -> list[tuple[str, int]]:
         """Every (function, length) that the batch may need a column for."""
-        sites = self._emitted.sites
+        sites = self.emitted.sites
         loaded = self.config.loaded_lengths
         keys = [(name, length) for name in sites.varying_functions for length in loadable_lengths(name, loaded)]
         for position, site in enumerate(sites.windows):
             keys += [(site.function, int(length)) for length in np.unique(batch.windows.lengths[:, position])]
         return keys
 
-    def _run_block(self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints) -> Trades:
+    def _run_block(
+        self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints, wanted: NDArray[np.bool_]
+    ) -> Trades:
         """Adds to `faults` and `zeros`, and returns the block's trades by session, then candidate, then time."""
+        block.threads = threads
         windows = block.window_table(batch.windows)
         loaded = block.loaded_tables()
         following = block.following(self.strategy.buy, batch.windows, windows)
         bound = _Bound(block, batch, following, windows, *loaded, faults[:, 0] >= 0)
-        chunks = _chunks(block.offsets, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
+        here = wanted[block.session_from : block.session_from + block.panel.n_sessions]
+        chunks = _chunks(block.offsets, here, 1 if threads == 1 else threads * CHUNKS_PER_THREAD)
         if threads == 1:
             done = [self._run_chunk(bound, *chunk) for chunk in chunks]
         else:
@@ -116,14 +130,14 @@ class CompiledKernel:
             faults[first, 0] = part.faults[first, 0]
             faults[first, 1] = part.faults[first, 1] + block.row_from
             zeros += part.zeros
-        recorded = np.concatenate([part.trades for part in done])
+        recorded = np.concatenate([np.empty((0, len(TRADE_FIELDS)), dtype=np.int64), *(part.trades for part in done)])
         if (faults[:, 0] >= 0).any():
             recorded = recorded[faults[recorded[:, 0], 0] < 0]
-        return _trades(block, recorded)
+        return block_trades(block, recorded)
 
     def _run_chunk(self, bound: _Bound, session_from: int, session_to: int) -> _Part:
         """Sessions of a block, with buffers of trades that grow as they fill up."""
-        block, batch, sites = bound.block, bound.batch, self._emitted.sites
+        block, batch, sites = bound.block, bound.batch, self.emitted.sites
         n = len(batch.params)
         faults = np.full((n, 2), -1, dtype=np.int64)
         faults[bound.stopped, 0] = 0
@@ -152,7 +166,7 @@ class CompiledKernel:
     # Results
 
     def _faults(self, faults: Ints) -> tuple[Fault, ...]:
-        sites, panel = list(self._emitted.sites.faults), self.selection.selected
+        sites, panel = list(self.emitted.sites.faults), self.selection.selected
         found: list[Fault] = []
         for candidate in np.flatnonzero(faults[:, 0] >= 0):
             site, row = sites[int(faults[candidate, 0])], int(faults[candidate, 1])
@@ -164,7 +178,7 @@ class CompiledKernel:
 
     def _counts(self, faults: Ints, zeros: Ints) -> dict[str, int]:
         totals = zeros[faults[:, 0] < 0].sum(axis=0)
-        return {line: int(totals[k]) for line, k in self._emitted.sites.zero_lines.items() if totals[k]}
+        return {line: int(totals[k]) for line, k in self.emitted.sites.zero_lines.items() if totals[k]}
 
 
 @dataclass(frozen=True)
@@ -199,15 +213,16 @@ class _Part:
     zeros: Ints
 
 
-def _chunks(offsets: Ints, count: int) -> list[tuple[int, int]]:
-    """Consecutive sessions with about equally many rows."""
+def _chunks(offsets: Ints, wanted: NDArray[np.bool_], count: int) -> list[tuple[int, int]]:
+    """Consecutive wanted sessions, cut into about `count` pieces with equally many rows."""
     targets = np.linspace(0, offsets[-1], count + 1)[1:-1]
-    cuts = np.unique(np.concatenate(([0], np.searchsorted(offsets, targets), [len(offsets) - 1]))).tolist()
-    return list(itertools.pairwise(cuts))
+    edges = np.flatnonzero(np.diff(wanted.astype(np.int8))) + 1
+    cuts = np.unique(np.concatenate(([0], np.searchsorted(offsets, targets), edges, [len(wanted)]))).tolist()
+    return [(first, last) for first, last in itertools.pairwise(cuts) if wanted[first]]
 
 
-def _trades(block: Block, recorded: Ints) -> Trades:
-    """Recorded trades of a block as the engine's, rows and sessions counted in the whole selection."""
+def block_trades(block: Block, recorded: Ints) -> Trades:
+    """Recorded trades (n, 7) of a block, in TRADE_FIELDS order, as the engine's; rows and sessions of the whole selection."""
     panel, rows = block.panel, block.binding.rows
     buy_row, sell_row = recorded[:, 2], recorded[:, 3]
     buy_price = block.entry[1][buy_row]

@@ -19,18 +19,17 @@ from stom_ray.conditions.emit_sites import WindowSite
 from stom_ray.conditions.emit_values import LARGEST_INT
 from stom_ray.conditions.emit_windows import EMPTY_WINDOW, FLOAT_WINDOW, loadable_lengths
 from stom_ray.conditions.rows import Rows
-from stom_ray.engine.bind import Binding, bind, day_counts
-from stom_ray.engine.kernel_gate import GateRows, RowGate
+from stom_ray.engine.bind import Binding, bind
 from stom_ray.engine.kernel_runtime import entry_table, next_open
+from stom_ray.engine.row_values_block import BlockValues
 from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix
-from stom_ray.features.windows import precomputed, raw
+from stom_ray.features.columns import WindowColumn, fill
 from stom_ray.schema.ladder import tick_units, vi_below5s
 from stom_ray.store.panel import Panel, Selection
 
 Bools = NDArray[np.bool_]
 Rows32 = NDArray[np.int32]
 WindowKey = tuple[str, int]
-GATE_ROWS = 1 << 16  # rows that are tested for being closed at a time
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,13 @@ def _length_values(length: ir.Expr, params: ParamMatrix) -> tuple[Floats, Bools]
 class Block:
     """Some instruments of a selection, bound for one kernel and one configuration.
 
-    row_from, session_from: where the block begins in the whole selection.
+    row_from, session_from: where the block begins in the whole selection. threads: how many may make window columns.
     """
 
     def __init__(
         self, selection: Selection, emitted: EmittedKernel, config: EngineConfig, row_from: int, session_from: int
     ) -> None:
+        self.threads = 1
         self.row_from = row_from
         self.session_from = session_from
         self.panel = selection.selected
@@ -185,30 +185,9 @@ class Block:
 
     def open_rows(self, buy: ir.Program, windows: Ints, trouble: Bools) -> Bools:
         """(n_rows,) watched rows that the buy text cannot be known to pass by."""
-        watched, fillable = self.binding.watched, self.entry[1] > 0.0
-        strict = self.config.profile == "stom"
-        counts = day_counts(self.panel)
-        from_first = np.arange(self.panel.n_rows) - np.repeat(self.firsts, np.diff(self.offsets))
-        traded = (self.selection.loaded.column("초당거래대금"), self.panel.column("초당거래대금"))
-        traded_gaps = not all(np.isfinite(column).all() for column in traded)
-        found = np.zeros(self.panel.n_rows, dtype=np.bool_)
-        for first, last in _session_runs(self.offsets, GATE_ROWS):
-            rows = slice(int(self.offsets[first]), int(self.offsets[last]))
-            texts = np.repeat(self.tests[first:last], np.diff(self.offsets[first : last + 1]), axis=0).T
-            gate_rows = GateRows(
-                self.matrix,
-                rows.start,
-                rows.stop,
-                counts[rows],
-                windows,
-                trouble,
-                texts,
-                traded_gaps,
-                max(self.binding.rows.loaded_lengths, default=0),
-                from_first[rows],
-            )
-            gate = RowGate(self.emitted.sites, gate_rows, strict, self.panel.layout)
-            found[rows] = watched[rows] & gate.open_rows(buy, fillable[rows])
+        watched = self.binding.watched
+        surely, unknown, effects = BlockValues(self, windows, trouble).decision(buy, watched)
+        found: Bools = watched & (((surely | unknown) & (self.entry[1] > 0.0)) | effects)
         return found
 
     def place(self, keys: set[WindowKey]) -> None:
@@ -224,14 +203,10 @@ class Block:
             grown[:old] = self.matrix
             self.matrix = grown
             free.extend(range(old, len(grown)))
-        for key, place in zip(missing, sorted(free), strict=False):
-            self.matrix[place] = self._window(*key)
-            self._places[key] = place
-
-    def _window(self, function: str, length: int) -> Floats:
-        if self.binding.rows.is_loaded(function, length):
-            return precomputed(self.selection.loaded, function, length)[self.selection.rows]
-        return raw(self.panel, function, length)
+        places = dict(zip(missing, sorted(free), strict=False))
+        columns = [WindowColumn(*key, self.binding.rows.is_loaded(*key)) for key in places]
+        fill(self.selection, columns, [self.matrix[place] for place in places.values()], self.threads)
+        self._places |= places
 
 
 def named_column(rows: Rows, key: str) -> Floats:
@@ -267,15 +242,6 @@ def gate_rows(params: ParamMatrix, config: EngineConfig) -> Ints:
 
 
 # Blocks of instruments
-
-
-def _session_runs(offsets: Ints, rows: int) -> Iterator[tuple[int, int]]:
-    """Consecutive sessions, about `rows` rows at a time."""
-    first = 0
-    while first < len(offsets) - 1:
-        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1)
-        yield first, last
-        first = last
 
 
 def split_selection(selection: Selection, rows_per_block: int) -> Iterator[tuple[Selection, int, int]]:

@@ -1,0 +1,156 @@
+"""Parameter rows as the kernels want them: thresholds of the buy terms, values of the exit atoms, and what is shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.engine.planned.cut import Cut, normalised
+from stom_ray.engine.planned.parameters import ParameterValues
+from stom_ray.engine.planned.transposed import prefix_tables
+from stom_ray.engine.types import Floats, Ints, ParamMatrix
+
+Bools = NDArray[np.bool_]
+Words = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """buys: (n, n_thresholds), a term holds where its column >= the value. exits: (n, n_atoms) likewise. unfit: (n,) rows whose
+    values cannot be worked out without a fault, or are not finite."""
+
+    buys: Floats
+    exits: Floats
+    unfit: Bools
+
+    def take(self, rows: Ints) -> Candidates:
+        return Candidates(self.buys[rows], self.exits[rows], self.unfit[rows])
+
+
+def candidates_of(plan: Cut, params: ParamMatrix, strict_profile: bool) -> Candidates:
+    values = ParameterValues(params, strict_profile)
+    n = len(params)
+    unfit = np.zeros(n, dtype=np.bool_)
+    buys = np.empty((n, len(plan.terms.thresholds)))
+    for k, threshold in enumerate(plan.terms.thresholds):
+        right, bad = values.column_of(threshold.right)
+        sign, strict = normalised(threshold)
+        buys[:, k] = np.nextafter(sign * right, np.inf) if strict and threshold.scale is None else sign * right
+        unfit |= bad
+    atoms = [atom for reason in plan.reasons.reasons for atom in reason.atoms]
+    exits = np.empty((n, len(atoms)))
+    for a, atom in enumerate(atoms):
+        value, bad = values.column_of(atom.value)
+        exits[:, a] = np.nextafter(value, np.inf) if atom.strict else value
+        if (atom.quantity, atom.sign) in (("peak", 1), ("trough", -1)):
+            exits[exits[:, a] <= 0.0, a] = -np.inf  # they start at 0, 수익률 does not
+        unfit |= bad
+    return Candidates(buys, exits, unfit)
+
+
+# Shared values
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Candidates sorted by buy values, loosest first, then by exit values.
+
+    order: (n,) the candidate at each place. terms: order of the terms. place: (n_buys, n_terms) which of its values. shared:
+    (n_buys,) terms shared with the combination before. distinct: (n_terms, most) ascending, inf beyond n_distinct. leaf_start:
+    (n_buys + 1,). leaf_exit: (n,). exits: values (n_exits, n_atoms), distinct, n_distinct, place as for the terms.
+    """
+
+    order: Ints
+    terms: Ints
+    place: Ints
+    shared: Ints
+    distinct: Floats
+    n_distinct: Ints
+    leaf_start: Ints
+    leaf_exit: Ints
+    exits: tuple[Floats, Floats, Ints, Ints]
+
+
+def share(candidates: Candidates) -> Shared:
+    n, n_terms = candidates.buys.shape
+    places, tables = ranked(candidates.buys)
+    counts = np.array([len(table) for table in tables], dtype=np.int64)
+    terms = np.argsort(counts, kind="stable")
+    exit_values, exit_of = unique_rows(candidates.exits)
+    keys = [exit_of, *(places[:, k] for k in terms[::-1])]
+    order = np.lexsort(keys)
+    sorted_places = places[order][:, terms]
+    new = np.ones(n, dtype=np.bool_)
+    first_difference = np.zeros(n, dtype=np.int64)
+    if n > 1:
+        differs = sorted_places[1:] != sorted_places[:-1]
+        new[1:] = differs.any(axis=1)
+        first_difference[1:] = differs.argmax(axis=1) if n_terms else 0
+    heads = np.flatnonzero(new)
+    exit_places, exit_tables = ranked(exit_values)
+    return Shared(
+        order=order,
+        terms=terms,
+        place=np.ascontiguousarray(sorted_places[heads]),
+        shared=first_difference[heads],
+        distinct=padded([tables[k] for k in terms]),
+        n_distinct=counts[terms],
+        leaf_start=np.append(heads, n).astype(np.int64),
+        leaf_exit=exit_of[order],
+        exits=(
+            exit_values,
+            padded(exit_tables),
+            np.array([len(table) for table in exit_tables], dtype=np.int64),
+            np.ascontiguousarray(exit_places),
+        ),
+    )
+
+
+def ranked(values: Floats) -> tuple[Ints, list[Floats]]:
+    """Each column's values as places in its table of distinct ones, ascending."""
+    places = np.zeros(values.shape, dtype=np.int64)
+    tables = []
+    for k in range(values.shape[1]):
+        table, places[:, k] = np.unique(values[:, k], return_inverse=True)
+        tables.append(table)
+    return places, tables
+
+
+def unique_rows(values: Floats) -> tuple[Floats, Ints]:
+    """Distinct rows, and which of them each row is."""
+    if values.shape[1] == 0:
+        return np.empty((1, 0)), np.zeros(len(values), dtype=np.int64)
+    rows, which = np.unique(values, axis=0, return_inverse=True)
+    return np.ascontiguousarray(rows), which.reshape(-1).astype(np.int64)
+
+
+def padded(tables: list[Floats]) -> Floats:
+    """(n_tables, longest), inf behind the end."""
+    out = np.full((len(tables), max([1, *(len(table) for table in tables)])), np.inf)
+    for k, table in enumerate(tables):
+        out[k, : len(table)] = table
+    return out
+
+
+# Values of their own
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """ordered: (n_terms, n) distinct thresholds ascending. n_distinct: (n_terms,). prefix: (n_terms, n + 1, n_words) bit sets."""
+
+    ordered: Floats
+    n_distinct: Ints
+    prefix: Words
+
+
+def transpose(buys: Floats) -> Transposed:
+    """buys: (n, n_thresholds)."""
+    places, tables = ranked(buys)
+    n_words = (len(places) + 63) >> 6
+    ordered = padded(tables)
+    prefix = np.empty((len(tables), ordered.shape[1] + 1, n_words), dtype=np.uint64)
+    prefix_tables(np.ascontiguousarray(places.T), n_words, prefix)
+    return Transposed(ordered, np.array([len(table) for table in tables], dtype=np.int64), prefix)

@@ -1,0 +1,104 @@
+"""A strategy cut for a batch: which texts became terms, what parameters they read, and how sell reasons are searched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stom_ray.conditions import ir
+from stom_ray.conditions.terms import Atom, BuyTerms, NotCut, SellTerms, Threshold, buy_terms, sell_terms
+from stom_ray.engine.planned.exits import DRAWDOWN, FALL, HELD, PCT, PEAK, RISE, SCAN, TERM, TICK, TIME, TRAIL, TROUGH
+from stom_ray.engine.types import Floats, Ints
+
+QUANTITIES = {"pct": PCT, "peak": PEAK, "trough": TROUGH, "drawdown": DRAWDOWN, "held": HELD}
+SEARCHED = {(PCT, 1): RISE, (PCT, -1): FALL, (PEAK, 1): RISE, (TROUGH, -1): FALL, (DRAWDOWN, 1): TRAIL, (HELD, 1): TIME}
+SEARCH_ORDER = (TIME, RISE, FALL, TERM, TRAIL)  # cheapest first: each is bounded by what those before it found
+
+
+@dataclass(frozen=True)
+class Cut:
+    """terms, reasons: of the texts. ticks: (row expression, sign, holds for NaN) of each tick term, by number."""
+
+    terms: BuyTerms
+    reasons: SellTerms
+    ticks: tuple[tuple[ir.Expr, int, bool], ...]
+
+
+def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
+    """bound: variables that count as constants. The reason, in words, when a text cannot be cut."""
+    terms = buy_terms(strategy.buy, bound)
+    if isinstance(terms, NotCut):
+        return terms
+    reasons = sell_terms(strategy.sell, bound)
+    if isinstance(reasons, NotCut):
+        return reasons
+    ticks: dict[tuple[ir.Expr, int, bool], None] = {}
+    for reason in reasons.reasons:
+        for atom in reason.atoms:
+            if atom.row is not None:
+                ticks[atom.row, atom.sign, atom.passes_nan] = None
+    return Cut(terms, reasons, tuple(ticks))
+
+
+@dataclass(frozen=True)
+class Script:
+    """The sell reasons as kernels read them.
+
+    starts: (n_reasons + 1,) first atom. quantities, signs: (n_atoms,). kinds, labels: (n_reasons,) how it is searched, its label.
+    searched: reasons that are searched, cheapest first. scans: whether any has to be looked for row by row.
+    """
+
+    starts: Ints
+    quantities: Ints
+    signs: Floats
+    kinds: Ints
+    labels: Ints
+    searched: Ints
+    scans: bool
+
+    def kernel(self) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, bool]:
+        return self.starts, self.quantities, self.signs, self.kinds, self.labels, self.searched, self.scans
+
+
+def script_of(plan: Cut) -> Script:
+    reasons = plan.reasons.reasons
+    atoms = [atom for reason in reasons for atom in reason.atoms]
+    starts = np.cumsum([0, *(len(reason.atoms) for reason in reasons)]).astype(np.int64)
+    codes = [code(plan, atom) for atom in atoms]
+    kinds = []
+    for number, reason in enumerate(reasons):
+        quantity, sign = codes[starts[number]]
+        kind = TERM if quantity >= TICK else SEARCHED.get((quantity, sign), SCAN)
+        kinds.append(kind if len(reason.atoms) == 1 else SCAN)
+    searched = sorted((number for number, kind in enumerate(kinds) if kind != SCAN), key=lambda k: SEARCH_ORDER.index(kinds[k]))
+    return Script(
+        starts,
+        _ints([quantity for quantity, _ in codes]),
+        np.array([float(sign) for _, sign in codes], dtype=np.float64),
+        _ints(kinds),
+        _ints([reason.label for reason in reasons]),
+        _ints(searched),
+        SCAN in kinds,
+    )
+
+
+def code(plan: Cut, atom: Atom) -> tuple[int, int]:
+    """(quantity, sign) of an atom; the sign of a tick term is part of the term."""
+    if atom.row is not None:
+        return TICK + plan.ticks.index((atom.row, atom.sign, atom.passes_nan)), 1
+    return QUANTITIES[atom.quantity], atom.sign
+
+
+def normalised(threshold: Threshold) -> tuple[int, bool]:
+    """(sign, strict): the term holds where sign * left >= sign * right, or above; NaN apart."""
+    rising = threshold.op in (">", ">=")
+    strict = threshold.op in ("<", ">")
+    if threshold.negated:
+        return (-1 if rising else 1), not strict
+    return (1 if rising else -1), strict
+
+
+def _ints(values: list[int]) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)

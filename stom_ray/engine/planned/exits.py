@@ -1,0 +1,274 @@
+"""When a position is sold: the first row after an entry on which a reason holds, found without visiting every row.
+
+A reason is a conjunction of atoms `sign * quantity >= value`. A reason of one atom that can only begin to hold (a price target, a
+stop, a drawdown, a time, a term of the row) is searched along the exit index; every other reason is looked for row by row, up to
+the first row on which one of the former holds. Prices are only a filter: along the index 수익률 is estimated within `slack`, and
+the exact figure decides.
+
+수익률 must not fall when the price rises. That holds where `quantity × price step` outweighs what rounding can take back
+(`EXACT_KRW`); entries for which it does not are looked at row by row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from stom_ray.engine.costing import net_amount, profit_pct
+from stom_ray.engine.kernel_runtime import forced_sale_price, sale_price
+
+Rows32 = NDArray[np.int32]
+Ints32 = NDArray[np.int32]
+
+PCT, PEAK, TROUGH, DRAWDOWN, HELD, TICK = 0, 1, 2, 3, 4, 5  # quantities of atoms; TICK + k is tick term k
+RISE, FALL, TRAIL, TIME, TERM, SCAN = 0, 1, 2, 3, 4, 5  # how a reason is searched
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def pct_at(price: float, bought: float, quantity: float, cost: tuple[float, float, float]) -> float:
+    return profit_pct(bought, net_amount(bought, quantity * price, cost[0], cost[1], cost[2]))
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def estimate(bought: float, paid: float, cost: tuple[float, float, float]) -> tuple[float, float, float]:
+    """(a, b, slack): 수익률 is within `slack` of a * price - b. paid: the buy price, bought: KRW spent."""
+    a = 100.0 * (1.0 - cost[0] - cost[1]) / paid
+    return a, 100.0 * (1.0 + cost[1]), 0.01 + 100.0 * (2.0 * cost[2] + 3.0) / bought
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_rise(prices, higher, row, bound, value, bought, quantity, cost, scale):
+    """The first row from `row` on, below `bound`, with 수익률 >= value; else `bound`. scale: (% per KRW, offset, slack)."""
+    enough = (value - scale[2] + scale[1]) / scale[0]
+    while True:
+        while row < bound and prices[row] < enough:
+            row = higher[row]
+        if row >= bound:
+            return bound
+        if pct_at(prices[row], bought, quantity, cost) >= value:
+            return row
+        row = higher[row]
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_fall(prices, lower, row, bound, value, bought, quantity, cost, scale):
+    """The first row from `row` on, below `bound`, with -수익률 >= value; else `bound`."""
+    enough = (scale[2] + scale[1] - value) / scale[0]
+    while True:
+        while row < bound and prices[row] > enough:
+            row = lower[row]
+        if row >= bound:
+            return bound
+        if -pct_at(prices[row], bought, quantity, cost) >= value:
+            return row
+        row = lower[row]
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_drawdown(prices, higher, lower, lows, row, bound, value, bought, quantity, cost, scale):
+    """The first row from `row` (where the position is first looked at) on with 최고수익률 - 수익률 >= value; else `bound`.
+
+    From one record price to the next 최고수익률 stands still, so each stretch is a search for a low price; most are ruled out by
+    their lowest.
+    """
+    while row < bound:
+        following = min(np.int64(higher[row]), bound)
+        peak = max(prices[row] * scale[0] - scale[1] + scale[2], 0.0)
+        if lows[row] <= (peak - value + scale[2] + scale[1]) / scale[0]:
+            peak = max(pct_at(prices[row], bought, quantity, cost), 0.0)
+            enough = (peak - value + scale[2] + scale[1]) / scale[0]
+            at = row
+            while at < following:
+                if prices[at] <= enough and peak - pct_at(prices[at], bought, quantity, cost) >= value:
+                    return at
+                at = np.int64(lower[at])
+        row = following
+    return bound
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_time(seconds, entry, row, bound, value):
+    """The first row from `row` on that is at least `value` seconds after the entry; else `bound`.
+
+    A row is at least a second after the one before it.
+    """
+    start = seconds[entry]
+    high = bound
+    if value < bound - entry:
+        guess = entry + max(np.int64(np.ceil(value)), row - entry)
+        if guess < bound:
+            if seconds[guess] - start == guess - entry:
+                return guess
+            high = guess
+    while row < high:
+        middle = (row + high) >> 1
+        if seconds[middle] - start >= value:
+            high = middle
+        else:
+            row = middle + 1
+    return high
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_term(term, higher, row, bound, value):
+    """The first row from `row` on with term >= value; else `bound`."""
+    while row < bound and term[row] < value:
+        row = higher[row]
+    return min(np.int64(row), bound)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def holds(reason, row, entry, pct, peak, trough, values, market, script):
+    """Whether every atom of a reason holds on a row. values: (n_atoms,) of one candidate."""
+    starts, quantities, signs = script[0], script[1], script[2]
+    for atom in range(starts[reason], starts[reason + 1]):
+        which = quantities[atom]
+        if which == PCT:
+            found = pct
+        elif which == PEAK:
+            found = peak
+        elif which == TROUGH:
+            found = trough
+        elif which == DRAWDOWN:
+            found = peak - pct
+        elif which == HELD:
+            found = market[1][row] - market[1][entry]
+        else:
+            found = market[6][which - TICK, row]
+        if not signs[atom] * found >= values[atom]:
+            return False
+    return True
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def scan(entry, row, bound, only_scanned, bought, quantity, cost, values, market, script):
+    """The first row of [row, bound) on which a reason holds, row by row; else `bound`. only_scanned: of the SCAN reasons."""
+    kinds, prices = script[3], market[0]
+    peak, trough = 0.0, 0.0
+    for at in range(entry + 1, bound):
+        pct = pct_at(prices[at], bought, quantity, cost)
+        if pct > peak:
+            peak = pct
+        elif pct < trough:
+            trough = pct
+        if at < row:
+            continue
+        for reason in range(len(kinds)):
+            if only_scanned and kinds[reason] != SCAN:
+                continue
+            if holds(reason, at, entry, pct, peak, trough, values, market, script):
+                return at
+    return bound
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_holding(entry, row, bound, reason, value, bought, quantity, cost, scale, market, script):
+    """The first row of [row, bound) on which a searched reason holds; else `bound`."""
+    kind = script[3][reason]
+    if kind == RISE:
+        return first_rise(market[0], market[2], row, bound, value, bought, quantity, cost, scale)
+    if kind == FALL:
+        return first_fall(market[0], market[3], row, bound, value, bought, quantity, cost, scale)
+    if kind == TRAIL:
+        return first_drawdown(market[0], market[2], market[3], market[4], row, bound, value, bought, quantity, cost, scale)
+    if kind == TIME:
+        return first_time(market[1], entry, row, bound, value)
+    term = script[1][script[0][reason]] - TICK
+    return first_term(market[6][term], market[5][term], row, bound, value)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def list_records(entry, bound, bought, quantity, cost, scale, market, script, values, rows, counts):
+    """Per searched reason the rows of (entry, bound) on which its quantity is higher than ever since the entry.
+
+    values, rows: (n_reasons, longest session) out; counts: (n_reasons,) out. TIME needs none.
+    """
+    starts, quantities, kinds = script[0], script[1], script[3]
+    prices, higher, lower, lows = market[0], market[2], market[3], market[4]
+    for reason in script[5]:
+        kind = kinds[reason]
+        n = 0
+        row = entry + 1
+        if kind in (RISE, FALL):
+            chain = higher if kind == RISE else lower
+            sign = 1.0 if kind == RISE else -1.0
+            while row < bound:
+                values[reason, n] = sign * pct_at(prices[row], bought, quantity, cost)
+                rows[reason, n] = row
+                n += 1
+                row = np.int64(chain[row])
+        elif kind == TRAIL:
+            best = -1.0
+            while row < bound:
+                following = min(np.int64(higher[row]), bound)
+                peak = max(prices[row] * scale[0] - scale[1] + scale[2], 0.0)
+                if peak - (lows[row] * scale[0] - scale[1]) + scale[2] > best:
+                    peak = max(pct_at(prices[row], bought, quantity, cost), 0.0)
+                    at = row
+                    while at < following:
+                        found = peak - pct_at(prices[at], bought, quantity, cost)
+                        if found > best:
+                            best = found
+                            values[reason, n] = found
+                            rows[reason, n] = at
+                            n += 1
+                        at = np.int64(lower[at])
+                row = following
+        elif kind == TERM:
+            term = quantities[starts[reason]] - TICK
+            while row < bound:
+                values[reason, n] = market[6][term, row]
+                rows[reason, n] = row
+                n += 1
+                row = np.int64(market[5][term, row])
+        counts[reason] = n
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_record(values, rows, count, value, bound):
+    """The row of the first of `count` ascending records with at least `value`, if below `bound`; else `bound`."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) >> 1
+        if values[middle] >= value:
+            high = middle
+        else:
+            low = middle + 1
+    return min(rows[low], bound) if low < count else bound
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def reason_at(entry, row, bought, quantity, cost, values, market, script):
+    """The first reason that holds on a row, by number."""
+    prices = market[0]
+    peak, trough, pct = 0.0, 0.0, 0.0
+    for at in range(entry + 1, row + 1):
+        pct = pct_at(prices[at], bought, quantity, cost)
+        if pct > peak:
+            peak = pct
+        elif pct < trough:
+            trough = pct
+    for reason in range(len(script[3])):
+        if holds(reason, row, entry, pct, peak, trough, values, market, script):
+            return reason
+    return -1
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def book_price(bids, row, quantity, levels):
+    """`sale_price`, looking no further than the best bid when that takes it all."""
+    if bids[5, row] >= quantity and bids[0, row] > 0.0:
+        return np.rint(quantity * bids[0, row] / quantity)
+    return sale_price(bids, row, quantity, levels)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def sell_from(entry, row, last, bought, quantity, levels, cost, values, market, script):
+    """(row, price) of the sale of a position for which a reason first holds on `row`; `last` is the forced sale's."""
+    while row < last:
+        price = book_price(market[7], row, quantity, levels)
+        if price > 0.0:
+            return row, price
+        row = scan(entry, row + 1, last, False, bought, quantity, cost, values, market, script)
+    return last, forced_sale_price(market[7], last, quantity, levels)

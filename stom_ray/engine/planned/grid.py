@@ -1,0 +1,326 @@
+"""Many candidates that share values: a walk depth-first over the buy values, outcomes of entries remembered.
+
+Candidates are sorted by their buy values (loosest first within a term), so that neighbours share the intersections of bitmaps
+that they begin with. A buy combination's candidates differ in their exit values only; the outcome of an (entry row, exit values)
+is worked out once and looked up by every candidate that buys there. Combinations that buy on the same rows of a session share
+the whole walk.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from stom_ray.engine.costing import net_amount
+from stom_ray.engine.kernel_runtime import forced_sale_price
+from stom_ray.engine.planned.exits import TIME, TRAIL, book_price, estimate, first_holding, scan, sell_from
+from stom_ray.engine.planned.survivors import survivors
+from stom_ray.engine.planned.words import lowest_bit
+
+SLOT_BITS = 8
+SLOTS = 1 << SLOT_BITS
+TRADE, WIN, HELD_BITS = 1, 1 << 16, 32  # counters packed in one word: trades, trades with profit >= 0, seconds held
+COUNTABLE = 65_000  # entries that they can count
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def place_of(rows, count, row):
+    """How many of the first `count` rows are below `row`."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) >> 1
+        if rows[middle] < row:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def first_rows(entry, last, bought, quantity, cost, scale, exits, market, script, firsts):
+    """firsts[atom, d]: the first row on which a searched reason holds with the d-th of its values, or one after every sale."""
+    distinct, n_distinct = exits[1], exits[2]
+    starts, kinds = script[0], script[3]
+    bound = last
+    for reason in script[5]:
+        atom = starts[reason]
+        row, latest = entry + 1, entry
+        for d in range(n_distinct[atom]):
+            if kinds[reason] == TRAIL:
+                row = entry + 1  # its peak counts from the first row on
+            row = first_holding(entry, row, bound, reason, distinct[atom, d], bought, quantity, cost, scale, market, script)
+            firsts[atom, d] = row
+            latest = max(latest, row)
+        if kinds[reason] == TIME:
+            bound = min(bound, latest + 1)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def exit_of(entry, last, bought, quantity, exact, cost, x, exits, market, script, firsts):
+    """(row, reason) of the first sale by the x-th combination of exit values; reason -1: not known, or the forced sale."""
+    values, place = exits[0][x], exits[3]
+    if not exact:
+        return scan(entry, entry + 1, last, False, bought, quantity, cost, values, market, script), -1
+    row, found = last, -1
+    for reason in script[5]:
+        at = firsts[script[0][reason], place[x, script[0][reason]]]
+        if at < row or (at == row and reason < found):
+            row, found = at, reason
+    if script[6]:
+        scanned = scan(entry, entry + 1, min(row + 1, last), True, bought, quantity, cost, values, market, script)
+        row, found = min(row, scanned), -1
+    return row, found
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market, script, firsts, outcome):
+    """Works out the outcome of an entry at rows[u] for every combination of exit values.
+
+    exact_from: shares from which the exit index may be used.
+    """
+    following, profit, counters, sale_row, sale_krw, sale_reason = outcome
+    n = len(exits[0])
+    entry = np.int64(rows[u])
+    quantity, paid = market[8][0, entry], market[8][1, entry]
+    bought = quantity * paid
+    scale = estimate(bought, paid, cost)
+    exact = quantity >= exact_from
+    if exact:
+        first_rows(entry, last, bought, quantity, cost, scale, exits, market, script, firsts)
+    before, at_once = -1, 0.0
+    for x in range(n):
+        row, reason = exit_of(entry, last, bought, quantity, exact, cost, x, exits, market, script, firsts)
+        if row != before:
+            before = row
+            if row < last:
+                at_once = book_price(market[7], row, quantity, levels)
+            else:
+                at_once = forced_sale_price(market[7], last, quantity, levels)
+        price = at_once
+        if row < last and not price > 0.0:
+            row, price = sell_from(entry, row, last, bought, quantity, levels, cost, exits[0][x], market, script)
+            reason = -1
+        at = u * n + x
+        gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
+        held = np.int64(market[1][row] - market[1][entry])
+        following[at] = place_of(rows, count, row + 1)
+        profit[at] = gain
+        counters[at] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
+        sale_row[at] = row
+        sale_krw[at] = np.int64(price)
+        sale_reason[at] = reason
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def next_set(bits, n_words, at):
+    """The first set bit from `at` on, -1 without one."""
+    w = at >> 6
+    if w >= n_words:
+        return -1
+    word = bits[w] & (~np.uint64(0) << np.uint64(at & 63))
+    while word == 0:
+        w += 1
+        if w == n_words:
+            return -1
+        word = bits[w]
+    return (w << 6) + lowest_bit(word)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def slot_of(mask, n_words):
+    found = np.uint64(0)
+    for w in range(n_words):
+        found = (found ^ mask[w]) * np.uint64(0x9E3779B97F4A7C15)
+    return np.int64(found >> np.uint64(64 - SLOT_BITS))
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def remembered(seen, masks, slot, session, mask, n_words):
+    if seen[slot] != session:
+        return False
+    same = True
+    for w in range(n_words):
+        same &= masks[slot, w] == mask[w]
+    return same
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, script, costs, record, sums, trades, resume):
+    """Runs every candidate over sessions[resume[0]:]. Returns the number of trades recorded.
+
+    block: offsets, words, gate, highest, exact_from. terms: z (n_terms, n_rows), loosest, order. buys: place (n_buys, n_terms) of
+    each combination's value, shared (n_buys,) terms that it shares with the one before, distinct (n_terms, n_values), n_distinct,
+    term_of (n_terms,) its place in z. leaves: start (n_buys + 1,), exit (n_candidates,). sums: day of session, profit (n_days,
+    n_candidates) and tallies (3, n_candidates) of trades, wins and seconds held, which are added to.
+    trades: (capacity, 6) session, leaf place, buy row, sell row, price, reason.
+    """
+    offsets, words, gate, highest, exact_from = block
+    z, loosest, order = terms
+    place, shared, distinct, n_distinct, term_of = buys
+    leaf_start, leaf_exit = leaves
+    day_of, day_profit, tallies = sums
+    counted = np.zeros(tallies.shape[1], dtype=np.int64)
+    pending = 0
+    n_buys, n_terms = place.shape
+    n_exits = len(exits[0])
+    longest = 0
+    for s in sessions:
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    most_words = (longest + 63) >> 6
+    rows = np.empty(longest, dtype=np.int64)
+    filled = np.zeros(longest, dtype=np.bool_)
+    capacity = 64 * n_exits
+    following = np.empty(capacity, dtype=np.int32)
+    profit = np.empty(capacity, dtype=np.int64)
+    counters = np.empty(capacity, dtype=np.int64)
+    sale_row = np.empty(capacity, dtype=np.int64)
+    sale_krw = np.empty(capacity, dtype=np.int64)
+    sale_reason = np.empty(capacity, dtype=np.int64)
+    firsts = np.zeros(distinct_shape(exits), dtype=np.int64)
+    bitmaps = np.empty((n_terms, distinct.shape[1], most_words), dtype=np.uint64)
+    masks = np.empty((n_terms + 1, most_words), dtype=np.uint64)
+    seen = np.full(SLOTS, -1, dtype=np.int64)
+    seen_mask = np.empty((SLOTS, most_words), dtype=np.uint64)
+    seen_total = np.empty((SLOTS, n_exits), dtype=np.int64)
+    seen_many = np.empty((SLOTS, n_exits), dtype=np.int64)
+    recorded = 0
+    for number in range(resume[0], len(sessions)):
+        s = sessions[number]
+        count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows)
+        if count == 0:
+            continue
+        n_words = (count + 63) >> 6
+        last = offsets[s + 1] - 1
+        cost = (costs[s, 0], costs[s, 1], costs[s, 2])
+        if count * n_exits > capacity:
+            capacity = 2 * count * n_exits
+            following = np.empty(capacity, dtype=np.int32)
+            profit = np.empty(capacity, dtype=np.int64)
+            counters = np.empty(capacity, dtype=np.int64)
+            sale_row = np.empty(capacity, dtype=np.int64)
+            sale_krw = np.empty(capacity, dtype=np.int64)
+            sale_reason = np.empty(capacity, dtype=np.int64)
+        outcome = (following, profit, counters, sale_row, sale_krw, sale_reason)
+        filled[:count] = False
+        make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, bitmaps)
+        for w in range(n_words):
+            masks[0, w] = ~np.uint64(0)
+        masks[0, n_words - 1] >>= np.uint64((64 - (count & 63)) & 63)
+        if not record:
+            pending += count
+            if pending > COUNTABLE:
+                add_tallies(counted, tallies)
+                pending = count
+        earned = day_profit[day_of[s]]
+        begun = recorded
+        b, k = 0, 0
+        while b < n_buys:
+            alive = True
+            while k < n_terms:
+                some = np.uint64(0)
+                bits = bitmaps[k, place[b, k]]
+                for w in range(n_words):
+                    both = masks[k, w] & bits[w]
+                    masks[k + 1, w] = both
+                    some |= both
+                k += 1
+                if some == 0:
+                    alive = False
+                    break
+            if not alive:
+                # every later combination with the same values up to here is empty, and so are tighter values of this term
+                depth = k - 1
+                b += 1
+                while b < n_buys and shared[b] >= depth:
+                    b += 1
+                if b < n_buys:
+                    k = shared[b]
+                continue
+            leaf = masks[n_terms]
+            if record:
+                for j in range(leaf_start[b], leaf_start[b + 1]):
+                    u = next_set(leaf, n_words, 0)
+                    while u >= 0:
+                        if not filled[u]:
+                            fill_outcomes(
+                                u, rows, count, last, levels, exact_from[s], cost, exits, market, script, firsts, outcome
+                            )
+                            filled[u] = True
+                        if recorded == len(trades):
+                            resume[0] = number
+                            return begun
+                        at = u * n_exits + leaf_exit[j]
+                        trades[recorded, 0] = s
+                        trades[recorded, 1] = j
+                        trades[recorded, 2] = rows[u]
+                        trades[recorded, 3] = sale_row[at]
+                        trades[recorded, 4] = sale_krw[at]
+                        trades[recorded, 5] = sale_reason[at]
+                        recorded += 1
+                        u = next_set(leaf, n_words, np.int64(following[at]))
+            else:
+                slot = slot_of(leaf, n_words)
+                if not remembered(seen, seen_mask, slot, number, leaf, n_words):
+                    seen[slot] = number
+                    for w in range(n_words):
+                        seen_mask[slot, w] = leaf[w]
+                    first = next_set(leaf, n_words, 0)
+                    for x in range(n_exits):
+                        u = first
+                        total, many = np.int64(0), np.int64(0)
+                        while u >= 0:
+                            if not filled[u]:
+                                fill_outcomes(
+                                    u, rows, count, last, levels, exact_from[s], cost, exits, market, script, firsts, outcome
+                                )
+                                filled[u] = True
+                            at = u * n_exits + x
+                            total += profit[at]
+                            many += counters[at]
+                            u = next_set(leaf, n_words, np.int64(following[at]))
+                        seen_total[slot, x] = total
+                        seen_many[slot, x] = many
+                start = leaf_start[b]
+                if leaf_start[b + 1] - start == n_exits:
+                    for x in range(n_exits):
+                        earned[start + x] += seen_total[slot, x]
+                        counted[start + x] += seen_many[slot, x]
+                else:
+                    for j in range(start, leaf_start[b + 1]):
+                        earned[j] += seen_total[slot, leaf_exit[j]]
+                        counted[j] += seen_many[slot, leaf_exit[j]]
+            b += 1
+            if b < n_buys:
+                k = shared[b]
+    add_tallies(counted, tallies)
+    resume[0] = len(sessions)
+    return recorded
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def add_tallies(counted, tallies):
+    """Unpacks counters into (3, n) trades, wins and seconds, and clears them."""
+    for j in range(len(counted)):
+        tallies[0, j] += counted[j] & 0xFFFF
+        tallies[1, j] += (counted[j] >> 16) & 0xFFFF
+        tallies[2, j] += counted[j] >> HELD_BITS
+        counted[j] = 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def distinct_shape(exits):
+    return exits[1].shape
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, out):
+    """out[k, d]: which of the surviving rows pass the d-th value of term k."""
+    for k in range(len(n_distinct)):
+        for w in range(n_words):
+            base = w << 6
+            size = min(64, count - base)
+            for d in range(n_distinct[k]):
+                found = np.uint64(0)
+                for bit in range(size):
+                    found |= np.uint64(z[term_of[k], rows[base + bit]] >= distinct[k, d]) << np.uint64(bit)
+                out[k, d, w] = found
