@@ -1,7 +1,7 @@
 """Random scripts, rows and parameters: what the terms and reasons decide is what the interpreter decides, labels too.
 
-Every expression of a term is evaluated by the interpreter itself, alone. Rows on which the script or one of its terms faults are left
-out: their sessions are not the planned kernels' business.
+Every expression of a term is evaluated by the interpreter itself, alone. Rows on which the script or one of its terms faults are
+left out: their sessions are not the planned kernels' business.
 """
 
 from __future__ import annotations
@@ -112,7 +112,14 @@ class Script:
             return f"({self.truth(depth - 1)} if {self.truth(0)} else {self.truth(depth - 1)})"
         if kind < 0.54 and self.truths:
             return self.pick(*self.truths)
-        if kind < 0.58:
+        if depth and kind < 0.56:
+            column, order, other = self.pick(*COLUMNS), self.pick("<", "<="), self.pick(">", ">=")
+            first, second = (
+                f"{column} {order} 1",
+                self.pick(f"{column} {other} 1", f"not {column} {order} 1", f"not {column} < 0"),
+            )
+            return f"(({first} and {self.truth(0)}) or ({second} and {self.truth(0)}))"
+        if kind < 0.6:
             return self.pick("관심종목", "종목코드 == '000001'", "self.vars[4]", "경과틱수('급등') > 1", "now() > VI해제시간")
         return self.comparison()
 
@@ -223,11 +230,11 @@ class Evaluator:
         left, right = self.value(threshold.left, frame), self.value(threshold.right, frame)
         if threshold.scale is not None:
             right = self.value(threshold.scale, frame) * right
-        unless = any([bool(self.value(node, frame)) for node in threshold.unless])
+        unless = any(bool(self.value(node, frame)) for node in threshold.unless)
         return unless or bool(HOLDS[threshold.op](left, right)) != threshold.negated
 
     def label(self, terms: SellTerms, frame: Frame) -> int | None:
-        found = [reason.label for reason in terms.reasons if all([self.holds(atom, frame) for atom in reason.atoms])]
+        found = [reason.label for reason in terms.reasons if all(self.holds(atom, frame) for atom in reason.atoms)]
         return found[0] if found else None
 
     def holds(self, atom: Atom, frame: Frame) -> bool:

@@ -94,6 +94,7 @@ if 매수:
         ("condition", "term"),
         [
             ("현재가 > 시가 * (1 + self.vars[1] / 100)", "[현재가] > [시가] * [1 + self.vars[1] / 100]"),
+            ("not 현재가 > 시가 * self.vars[1]", "not [현재가] > [시가] * [self.vars[1]]"),
             ("현재가 > self.vars[1] * 시가", "[현재가] > [시가] * [self.vars[1]]"),
             ("시가 * 0.5 * self.vars[1] <= 현재가", "[현재가] >= [시가 * 0.5] * [self.vars[1]]"),
         ],
@@ -161,7 +162,9 @@ if not (회전율 > self.vars[3]):
             "[체결강도] > [self.vars[2]] unless not 91000 <= 시분초",
         ]
 
-    @pytest.mark.parametrize("second", ["90900 <= 시분초", "not 시분초 < 90900", "회전율 >= 91000", "시분초 <= 91000.5"])
+    @pytest.mark.parametrize(
+        "second", ["91000 <= 시분초", "90900 <= 시분초", "not 시분초 < 90900", "회전율 >= 91000", "시분초 <= 91000.5"]
+    )
     def test_alternatives_that_may_hold_together_stay_one_condition(self, second):
         text = f"(시분초 <= 91000 and 체결강도 > self.vars[1]) or ({second} and 체결강도 > self.vars[2])"
         (term,) = bought(f"매수 = {text}")
@@ -245,7 +248,7 @@ elif 최고수익률 - 수익률 > self.vars[4]:
         ]
 
     def test_of_independent_ifs_the_last_one_names_the_sale(self):
-        text = "매도 = False\nif 수익률 > 1:\n    매도 = True\nif 보유시간 > 60:\n    매도 = True\nif 최저수익률 < -2:\n    매도 = True"
+        text = "if 수익률 > 1:\n    매도 = True\nif 보유시간 > 60:\n    매도 = True\nif 최저수익률 < -2:\n    매도 = True"
         assert sold(text) == ["3: -trough > 2", "2: held > 60", "1: pct > 1"]
 
     @pytest.mark.parametrize(
@@ -309,6 +312,7 @@ else:
     def test_a_trailing_share_of_the_peak_is_cut_for_kernels_that_walk_it(self):
         text = "if 수익률 <= 최고수익률 * self.vars[1] or 최고수익률 - 1 > 수익률:\n    매도 = True"
         assert sold(text, ratio=True) == ["1: -ratio >= self.vars[1]", "1: -trail > 1"]
+        assert sold("매도 = 수익률 > self.vars[1] + 최고수익률", ratio=True) == ["0: trail > -self.vars[1]"]
         assert sell_problem(text).startswith("sell text, line 1: `수익률 <= 최고수익률 * self.vars[1]` is no comparison")
 
     @pytest.mark.parametrize(
