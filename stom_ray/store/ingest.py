@@ -26,7 +26,7 @@ from stom_ray.store.room import Room
 from stom_ray.store.snapshot import Snapshot, read_snapshot
 from stom_ray.store.table import read_table
 
-WRITING = 1  # threads beyond the workers, so that the disk is busy while every worker computes
+WRITING = 2  # threads beyond the workers: what they computed is being written meanwhile
 
 Runner = Callable[[Sequence[TableTask]], Iterable[TableResult]]
 

@@ -36,7 +36,6 @@ _SHIFT, _MASK, _PLUS = np.uint64(0), np.uint64(1), np.uint64(2)
 _STEP = np.uint64(1)
 
 
-@intrinsic
 def _load_big_endian(_: Any, data: Any, at: Any) -> Any:
     """The eight bytes from data[at] on as a signed integer; `data` must hold them."""
 
@@ -50,7 +49,6 @@ def _load_big_endian(_: Any, data: Any, at: Any) -> Any:
     return types.int64(data, types.uint64), emit
 
 
-@intrinsic
 def _double_of(_: Any, bits: Any) -> Any:
     """The double with these bits."""
 
@@ -58,6 +56,10 @@ def _double_of(_: Any, bits: Any) -> Any:
         return builder.bitcast(arguments[0], ir.DoubleType())
 
     return types.float64(types.int64), emit
+
+
+load_big_endian: Any = intrinsic(_load_big_endian)
+double_of: Any = intrinsic(_double_of)
 
 
 @njit(cache=True, nogil=True)
@@ -186,9 +188,9 @@ def _decode_page(
         column = np.uint64(0)
         while column < n_columns:
             kind = np.uint64(data[kind_at + column])
-            word: Any = _load_big_endian(data, body)  # type: ignore[call-arg]
+            word = load_big_endian(data, body)
             whole = (word >> _DECODE[kind, _SHIFT]) & _DECODE[kind, _MASK]
-            number = _double_of(word) if kind == REAL else np.float64(whole) + _double_of(_DECODE[kind, _PLUS])
+            number = double_of(word) if kind == REAL else np.float64(whole) + double_of(_DECODE[kind, _PLUS])
             if column == clock_column:
                 clock[line] = NO_CLOCK if kind == 0 or kind == REAL else whole + (kind == LAST_KIND)
             else:
