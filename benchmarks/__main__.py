@@ -13,6 +13,7 @@ from typing import Any
 
 MODULES = {
     "ingest": "benchmarks.ingest",
+    "features": "benchmarks.features",
     "reload": "benchmarks.reload",
     "kernel-per-core": "benchmarks.kernel",
     "search-overhead": "benchmarks.search_overhead",
