@@ -40,7 +40,10 @@ RUNTIME_MODULES = (
     "stom_ray.engine.kernel_runtime",
     "stom_ray.engine.fills",
     "stom_ray.engine.costing",
-    "stom_ray.features.windows",
+    "stom_ray.features.angles",
+    "stom_ray.features.pairwise",
+    "stom_ray.features.rounding",
+    "stom_ray.features.slices",
 )
 _numba_config: Any = numba.config
 _loaded: dict[tuple[str, Path], ModuleType] = {}
