@@ -28,32 +28,35 @@ from stom_ray.errors import ConfigError
 from stom_ray.schema.windows import RAW_WINDOW
 
 THREADS_PER_BLOCK = 128
+# Candidates lie in lots: one value of LOT candidates, then their next. Neighbouring threads then read side by side, and every
+# value is at a fixed distance from the thread's first, so that no address of its own is kept in a register for it. For the
+# same reason the columns of a row lie side by side.
+LOT = 128
 NO_FAULT = 2**64 - 1
 
 # Arguments of each kernel in order: (name, type). Numbers are passed as int64.
 SESSION_ARGUMENTS = (
-    ("cols", "const double *"),  # (n_columns, n_rows)
-    ("n_rows", "whole"),
+    ("cols", "const double *"),  # (n_rows, n_columns)
+    ("n_columns", "whole"),
     ("offsets", "const whole *"),  # (n_sessions + 1,)
     ("firsts", "const whole *"),  # (n_sessions,): the instrument's first row
     ("tests", "const bool *"),  # (n_sessions, n_texts)
-    ("windows", "const whole *"),  # (4, n_windows, n_candidates): column, rows needed, fault, precomputed
-    ("n_candidates", "whole"),
+    ("windows", "const int *"),  # (n_lots, 4 * n_windows, LOT): column, rows needed, fault, precomputed
     ("loaded_lengths", "const whole *"),  # (n_varying, n_lengths)
     ("loaded_columns", "const whole *"),  # the same
     ("n_lengths", "whole"),
     ("session_from", "whole"),
     ("session_count", "whole"),
 )
-ELAPSED_ARGUMENTS = (*SESSION_ARGUMENTS, ("elapsed", "double *"))  # (n_elapsed, n_rows), out
+ELAPSED_ARGUMENTS = (*SESSION_ARGUMENTS, ("elapsed", "double *"))  # (n_rows, n_elapsed), out
 WALK_ARGUMENTS = (
     *SESSION_ARGUMENTS,
     ("elapsed", "const double *"),  # as `fill_elapsed` left it
-    ("entry", "const double *"),  # (2, n_rows): shares and price of a buy on this row, price 0 where the book cannot fill
+    ("entry", "const double *"),  # (n_rows, 2): shares and price of a buy on this row, price 0 where the book cannot fill
     ("following", "const int *"),  # (n_rows,): the first row from here that may buy, or the session's last
     ("costs", "const double *"),  # (n_sessions, 3): tax rate, fee rate, fee rounding
     ("gates", "const whole *"),  # (n_candidates,)
-    ("params", "const double *"),  # (n_vars, n_candidates)
+    ("params", "const double *"),  # (n_lots, len(variables), LOT)
     ("floats", "const bool *"),  # the same
     ("stopped", "const bool *"),  # (n_candidates,): not to be run
     ("bid_levels", "whole"),
@@ -64,18 +67,22 @@ WALK_ARGUMENTS = (
     ("prices", "whole *"),  # (capacity,), out: sell price, KRW
     ("count", "unsigned long long *"),  # (1,), in and out: trades, also those that did not fit
     ("faults", "unsigned long long *"),  # (n_candidates,), in and out: row << 32 | site of the first fault, NO_FAULT without
-    ("zeros", "unsigned long long *"),  # (n_zero_lines, n_candidates), in and out: counts
+    ("zeros", "unsigned long long *"),  # (n_lots, n_zero_lines, LOT), in and out: counts
 )
 PLACE_FIELDS = 5
 
 
 @dataclass(frozen=True)
 class EmittedCuda:
-    """source: CUDA C with kernels `walk` and, when `fills_elapsed`, `fill_elapsed`. sites: what its numbers mean."""
+    """source: CUDA C with kernels `walk` and, when `fills_elapsed`, `fill_elapsed`. sites: what its numbers mean.
+
+    variables: indices of `self.vars` that the kernel is given, in this order.
+    """
 
     source: str
     sites: Sites
     fills_elapsed: bool
+    variables: tuple[int, ...]
 
 
 def refusals(strategy: Strategy) -> tuple[str, ...]:
@@ -120,7 +127,8 @@ def emit_cuda(strategy: Strategy, layout: str) -> EmittedCuda:
     fills = bool(texts.elapsed) and not texts.elapsed_per_candidate
     if fills:
         parts.insert(0, kernels.fill_elapsed())
-    return EmittedCuda("\n".join((LAYOUT, runtime_source(), MACROS, *parts)), texts.sites, fills)
+    source = "\n".join((LAYOUT, runtime_source(), MACROS, kernels.names(), *parts))
+    return EmittedCuda(source, texts.sites, fills, tuple(sorted(texts.sites.variables)))
 
 
 @cache
@@ -133,10 +141,12 @@ LAYOUT = f"""\
 #define BID_SIZE {FIXED_COLUMNS.index("매수잔량1")}
 #define LAST_PRICE {PRICE_COLUMN}
 #define SECONDS {SECONDS_COLUMN}
+#define LOT {LOT}
 """
 MACROS = """\
-#define COLUMN(number, row) cols[(whole)(number) * n_rows + (row)]
-#define COUNT_ZERO(line) atomicAdd(&zeros[(whole)(line) * n_candidates + c], 1ULL)
+#define COLUMN(number, row) cols[(whole)(row) * n_columns + (number)]
+#define WHOLE_COLUMN(number) Column{cols + (number), n_columns}
+#define COUNT_ZERO(line) atomicAdd(&my_zeros[LOT * (line)], 1ULL)
 """
 
 WALK = """\
@@ -146,16 +156,19 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
     if (thread >= session_count * candidate_count) {{
         return;
     }}
-    const whole c = candidate_from + thread % candidate_count;
-    const whole s = session_from + thread / candidate_count;
+    const int c = (int)(candidate_from + thread % candidate_count);
+    const int s = (int)(session_from + thread / candidate_count);
     const int lo = (int)offsets[s], last = (int)offsets[s + 1] - 1;
     const whole start = lo + gates[c] - 1;
     if (stopped[c] || (whole)(faults[c] >> 32) < lo{nothing_to_do}) {{
         return;
     }}
-    const whole first = firsts[s];
-    const double tax = costs[3 * s], fee = costs[3 * s + 1], rounding = costs[3 * s + 2];
-{locals}
+    const int first = (int)firsts[s];
+    const int *my_windows = windows + (whole)(c / LOT) * (LOT * {n_windows}) + c % LOT;
+    const double *my_params = params + (whole)(c / LOT) * (LOT * {n_variables}) + c % LOT;
+    const bool *my_floats = floats + (whole)(c / LOT) * (LOT * {n_variables}) + c % LOT;
+    unsigned long long *my_zeros = zeros + (whole)(c / LOT) * (LOT * {n_zero_lines}) + c % LOT;
+{marks}
     int fault = -1, label = 0, b = lo;
     int i = start < last ? (int)start : last;
     bool holding = false;
@@ -175,11 +188,11 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
             if (fault >= 0) {{
                 break;
             }}
-            const double price = entry[n_rows + i];
+            const double price = entry[2 * (whole)i + 1];
             if (decision && price > 0.0) {{
                 holding = true;
                 b = i;
-                quantity = entry[i];
+                quantity = entry[2 * (whole)i];
                 bought = quantity * price;
                 best = 0.0;
                 worst = 0.0;
@@ -188,10 +201,11 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
             label = 0;
             double price = 0.0;
             if (i >= last) {{
-                price = forced_sale_price(cols, n_rows, i, quantity, (int)bid_levels);
+                price = forced_sale_price(cols, n_columns, i, quantity, (int)bid_levels);
                 decision = true;
             }} else {{
-                const double net = net_amount(bought, quantity * COLUMN(LAST_PRICE, i), tax, fee, rounding);
+                const double sold = quantity * COLUMN(LAST_PRICE, i);
+                const double net = net_amount(bought, sold, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2]);
                 const double gain = net - bought;
                 const double pct = profit_pct(bought, net);
                 if (pct > best) {{
@@ -205,7 +219,7 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
                     break;
                 }}
                 if (decision) {{
-                    price = sale_price(cols, n_rows, i, quantity, (int)bid_levels);
+                    price = sale_price(&COLUMN(0, i), quantity, (int)bid_levels);
                     decision = price > 0.0;
                 }}
             }}
@@ -237,11 +251,10 @@ extern "C" __global__ void __launch_bounds__({threads}) fill_elapsed({arguments}
     if (thread >= session_count) {{
         return;
     }}
-    const whole c = 0;
-    const whole s = session_from + thread;
+    const int s = (int)(session_from + thread);
     const int lo = (int)offsets[s], last = (int)offsets[s + 1] - 1;
-    const whole first = firsts[s];
-{locals}
+    const int first = (int)firsts[s];
+    const int *my_windows = windows;
     int {marks};
     for (int i = lo; i < last; ++i) {{
         const int n = i - lo + 1;
@@ -272,13 +285,17 @@ class _Kernels:
     def walk(self) -> str:
         texts = self.texts
         inline = bool(texts.elapsed) and texts.elapsed_per_candidate
-        elapsed_locals = ["int done = lo;", f"int {_marks(len(texts.elapsed))};"] if inline else []
-        macro = "mark##number >= 0 ? (double)(i - mark##number) : 0.0" if inline else "elapsed[(whole)(number) * n_rows + i]"
+        sites = texts.sites
+        written = f"elapsed[{len(texts.elapsed)} * (whole)i + (number)]"
+        macro = "mark##number >= 0 ? (double)(i - mark##number) : 0.0" if inline else written
         source = WALK.format(
             threads=THREADS_PER_BLOCK,
             arguments=_signature(WALK_ARGUMENTS),
             nothing_to_do="" if inline else " || start >= last || following[start] >= last",
-            locals=_indented([*self.session_locals(), *self.parameter_locals(), *elapsed_locals], 1),
+            n_windows=4 * max(1, len(sites.windows)),
+            n_variables=max(1, len(sites.variables)),
+            n_zero_lines=max(1, len(sites.zero_lines)),
+            marks=f"    int done = lo, {_marks(len(texts.elapsed))};" if inline else "",
             elapsed=self.advance() if inline else "",
             buy=_inlined(texts.buy, 3),
             sell=_inlined(texts.sell, 4),
@@ -290,7 +307,6 @@ class _Kernels:
         return FILL_ELAPSED.format(
             threads=THREADS_PER_BLOCK,
             arguments=_signature(ELAPSED_ARGUMENTS),
-            locals=_indented(self.session_locals(), 1),
             marks=_marks(len(texts)),
             texts="\n".join(texts),
         )
@@ -311,26 +327,24 @@ class _Kernels:
         lines.append(_indented(("if (decision) {", f"    mark{number} = i;", "}"), depth))
         if not stops:
             value = f"mark{number} >= 0 ? (double)(i - mark{number}) : 0.0"
-            lines.append(_indented((f"elapsed[{number} * n_rows + i] = {value};",), depth))
+            lines.append(_indented((f"elapsed[{len(self.texts.elapsed)} * (whole)i + {number}] = {value};",), depth))
         return "\n".join(lines)
 
-    def session_locals(self) -> list[str]:
-        """Tests on code and name, and windows (of candidate c)."""
+    def names(self) -> str:
+        """What the texts read of the session and the candidate: loaded where it is read, so that few registers are held."""
         sites = self.texts.sites
         n_texts, n_windows = max(1, len(sites.texts)), max(1, len(sites.windows))
-        lines = [f"const bool y{number} = tests[{n_texts} * s + {number}];" for number in sites.texts.values()]
+        lines = [f"#define y{number} (tests[{n_texts} * s + {number}])" for number in sites.texts.values()]
         for number in sites.windows.values():
-            for part, (letter, kind) in enumerate((("w", "whole"), ("m", "whole"), ("q", "whole"), ("l", "bool"))):
-                value = f"windows[{part * n_windows + number} * n_candidates + c]"
-                lines.append(f"const {kind} {letter}{number} = {value}{' != 0' if kind == 'bool' else ''};")
-        return lines
-
-    def parameter_locals(self) -> list[str]:
-        lines = []
-        for index in sorted(self.texts.sites.variables):
-            lines.append(f"const double p{index} = params[{index} * n_candidates + c];")
-            lines.append(f"const bool f{index} = floats[{index} * n_candidates + c];")
-        return lines
+            column, needed, fault, loaded = (f"my_windows[LOT * {part * n_windows + number}]" for part in range(4))
+            lines.append(f"#define w{number} ({column})")
+            lines.append(f"#define m{number} ({needed})")
+            lines.append(f"#define q{number} ({fault})")
+            lines.append(f"#define l{number} ({loaded} != 0)")
+        for place, index in enumerate(sorted(sites.variables)):
+            lines.append(f"#define p{index} (my_params[LOT * {place}])")
+            lines.append(f"#define f{index} (my_floats[LOT * {place}])")
+        return "\n".join(lines)
 
 
 def _inlined(text: EmittedText, depth: int) -> str:

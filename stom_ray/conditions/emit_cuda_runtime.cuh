@@ -10,7 +10,7 @@ typedef long long whole;
 #define POSITIVE_INFINITY __longlong_as_double(0x7ff0000000000000LL)
 #define LARGEST_FINITE 1.7976931348623157e308
 
-// BID_PRICE, BID_SIZE (five levels each), LAST_PRICE and SECONDS are rows of the column matrix, defined in front of this file.
+// BID_PRICE, BID_SIZE (five levels each), LAST_PRICE and SECONDS are columns that every kernel has, defined in front of this file.
 
 __device__ const double POWER_OF_TEN[23] = {
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
@@ -103,9 +103,16 @@ __device__ double floor_divide(double a, double b)
     return copysign(0.0, a / b);
 }
 
-// Windows over values[end - length + 1 .. end]
+// Windows over the rows end - length + 1 .. end of a column. Rows are `stride` values apart, so that a row's columns lie side by
+// side.
 
-__device__ double sum_in_eights(const double *values, whole start, whole length)
+struct Column {
+    const double *values;
+    whole stride;
+    __device__ __forceinline__ double operator[](whole row) const { return values[row * stride]; }
+};
+
+__device__ double sum_in_eights(Column values, whole start, whole length)
 {
     if (length < 8) {
         double total = 0.0;
@@ -133,7 +140,7 @@ __device__ double sum_in_eights(const double *values, whole start, whole length)
 
 // numpy's pairwise sum. Halves wait on a stack of their own, because a device function must not need one of unknown depth;
 // 24 halvings are enough for 128 * 2**24 rows.
-__device__ double pairwise(const double *values, whole start, whole length)
+__device__ double pairwise(Column values, whole start, whole length)
 {
     struct { whole start, length; double left; int done; } waiting[25];
     double sum = 0.0;
@@ -165,35 +172,37 @@ __device__ double pairwise(const double *values, whole start, whole length)
     return sum;
 }
 
-__device__ double total(const double *values, whole end, whole length) { return pairwise(values, end - length + 1, length); }
+__device__ double total(Column values, whole end, whole length) { return pairwise(values, end - length + 1, length); }
 
-__device__ double mean3(const double *values, whole end, whole length)
+__device__ double mean3(Column values, whole end, whole length)
 {
     return round_tick(pairwise(values, end - length + 1, length) / (double)length, 3);
 }
 
-__device__ double whole_mean(const double *values, whole end, whole length)
+__device__ double whole_mean(Column values, whole end, whole length)
 {
     return trunc(pairwise(values, end - length + 1, length) / (double)length);
 }
 
-__device__ double highest(const double *values, whole end, whole length)
+__device__ double highest(Column values, whole end, whole length)
 {
     double best = values[end - length + 1];
     for (whole i = end - length + 2; i <= end && !is_nan(best); ++i) {
-        if (values[i] > best || is_nan(values[i])) {
-            best = values[i];
+        const double value = values[i];
+        if (value > best || is_nan(value)) {
+            best = value;
         }
     }
     return best;
 }
 
-__device__ double lowest(const double *values, whole end, whole length)
+__device__ double lowest(Column values, whole end, whole length)
 {
     double best = values[end - length + 1];
     for (whole i = end - length + 2; i <= end && !is_nan(best); ++i) {
-        if (values[i] < best || is_nan(values[i])) {
-            best = values[i];
+        const double value = values[i];
+        if (value < best || is_nan(value)) {
+            best = value;
         }
     }
     return best;
@@ -229,13 +238,13 @@ __device__ __forceinline__ double profit_pct(double bought, double net)
     return rint((net - bought) / bought * 100.0 * 100.0) / 100.0;
 }
 
-// Takes min(remaining, size) from each of the first bid levels; returns the shares filled, and their amount in KRW.
-__device__ double walk_bids(const double *cols, whole n_rows, whole row, double quantity, int levels, double *amount)
+// Takes min(remaining, size) from each of the first bid levels of a row; returns the shares filled, and their amount in KRW.
+__device__ __forceinline__ double walk_bids(const double *row, double quantity, int levels, double *amount)
 {
     double filled = 0.0;
     *amount = 0.0;
     for (int level = 0; level < levels && filled < quantity; ++level) {
-        const double price = cols[(BID_PRICE + level) * n_rows + row], size = cols[(BID_SIZE + level) * n_rows + row];
+        const double price = row[BID_PRICE + level], size = row[BID_SIZE + level];
         if (price > 0.0 && size > 0.0) {
             const double left = quantity - filled;
             const double taken = left < size ? left : size;
@@ -247,22 +256,22 @@ __device__ double walk_bids(const double *cols, whole n_rows, whole row, double 
 }
 
 // 0 when the bids cannot take it all.
-__device__ double sale_price(const double *cols, whole n_rows, whole row, double quantity, int levels)
+__device__ double sale_price(const double *row, double quantity, int levels)
 {
     double amount;
-    const double filled = walk_bids(cols, n_rows, row, quantity, levels, &amount);
+    const double filled = walk_bids(row, quantity, levels, &amount);
     return filled < quantity || !(filled > 0.0) ? 0.0 : rint(amount / quantity);
 }
 
 // On the day's last row: the average of what the bids take, the latest price above 0 when they take nothing.
-__device__ double forced_sale_price(const double *cols, whole n_rows, whole row, double quantity, int levels)
+__device__ double forced_sale_price(const double *cols, whole n_columns, whole row, double quantity, int levels)
 {
     double amount;
-    const double filled = walk_bids(cols, n_rows, row, quantity, levels, &amount);
+    const double filled = walk_bids(cols + row * n_columns, quantity, levels, &amount);
     if (filled > 0.0) {
         return rint(amount / filled);
     }
-    const double *prices = cols + LAST_PRICE * n_rows;
+    const Column prices = {cols + LAST_PRICE, n_columns};
     while (row > 0 && !(prices[row] > 0.0)) {
         --row;
     }

@@ -180,7 +180,7 @@ class TextTranslator:
     def argument(self, node: ast.expr) -> str:
         match node:
             case ast.Subscript(value=ast.Name(id="cols"), slice=ast.Constant() as number):
-                return f"&COLUMN({self.of_kind(number, WHOLE)}, 0)"
+                return f"WHOLE_COLUMN({self.of_kind(number, WHOLE)})"
             case ast.Name(id="loaded_lengths"):
                 return "loaded_lengths, n_lengths"
         return self.expression(node)[0]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stom_ray.conditions.emit_cuda import (
     ELAPSED_ARGUMENTS,
+    LOT,
     NO_FAULT,
     PLACE_FIELDS,
     THREADS_PER_BLOCK,
@@ -34,6 +35,7 @@ LARGEST_LAUNCH = 1 << 22  # threads; keeps a launch well under a second, for car
 # Device memory a trade takes: record, sort key, order, and the sorted record beside the first.
 TRADE_BYTES = 2 * (4 * PLACE_FIELDS + 8) + 16
 LARGEST_BUFFER = 1 << 24  # trades
+NEVER = 1 << 30  # rows; a window that needs as many is never filled, and numbers this large stay exact as int32
 ROW_SHARE, TRADE_SHARE, CANDIDATE_SHARE = 0.6, 0.2, 0.1  # of the memory limit; what is left is the allocator's
 
 
@@ -95,8 +97,8 @@ class ResidentBlock:
 
     def __init__(self, device: Device, arrays: BlockArrays) -> None:
         put = device.xp.asarray
-        self.matrix = put(arrays.matrix)
-        self.entry = put(arrays.entry)
+        self.n_rows = arrays.entry.shape[1]
+        self.entry = put(np.ascontiguousarray(arrays.entry.T))
         self.offsets = put(arrays.offsets)
         self.firsts = put(arrays.firsts)
         self.costs = put(arrays.costs)
@@ -104,20 +106,22 @@ class ResidentBlock:
         self.n_sessions = arrays.n_sessions
         self.longest_session = arrays.longest_session
         self._device = device
-
-    @property
-    def n_rows(self) -> int:
-        return int(self.entry.shape[1])
+        self.columns: Any = None
+        self.write_columns(arrays.matrix, [])
 
     def write_columns(self, matrix: Floats, numbers: list[int]) -> None:
-        """Brings rows of the column matrix up to date, making room when it has grown."""
+        """Brings the columns with these numbers up to date; all of them when the matrix has grown.
+
+        Columns lie side by side here, (n_rows, n_columns). They are turned one by one, and grown ones replace the old before the
+        new are made, because there is no room for both.
+        """
         xp = self._device.xp
-        if len(matrix) > len(self.matrix):
-            grown = xp.empty(matrix.shape, dtype=np.float64)
-            grown[: len(self.matrix)] = self.matrix
-            self.matrix = grown
+        if self.columns is None or len(matrix) > self.columns.shape[1]:
+            self.columns = None
+            self.columns = xp.empty((self.n_rows, len(matrix)), dtype=np.float64)
+            numbers = list(range(len(matrix)))
         for number in numbers:
-            self.matrix[number] = xp.asarray(matrix[number])
+            self.columns[:, number] = xp.asarray(matrix[number])
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class CudaDriver:
 
     def _chunks(self, batch: BatchArrays) -> Iterator[tuple[int, int]]:
         """Candidates whose parameters and results fit at a time."""
-        of_one = 9 * batch.params.shape[1] + 8 * 4 * batch.windows.shape[2] + 16 * self._n_zero_lines + 32
+        of_one = 9 * len(self._emitted.variables) + 4 * 4 * batch.windows.shape[2] + 16 * self._n_zero_lines + 32
         size = max(1, min(int(self.memory_bytes * CANDIDATE_SHARE) // of_one, LARGEST_LAUNCH))
         for start in range(0, len(batch.gates), size):
             yield start, min(start + size, len(batch.gates))
@@ -218,33 +222,34 @@ class _Chunk:
         xp = self._device.xp
         self._n = stop - start
         self._capacity = driver.capacity(block.longest_session)
-        elapsed = max(1, len(driver._emitted.sites.elapsed)) if driver._emitted.fills_elapsed else 0
-        side_by_side = np.ascontiguousarray
-        self._zeros = xp.zeros((driver._n_zero_lines, self._n), dtype=np.uint64)
+        emitted = driver._emitted
+        variables = list(emitted.variables)
+        windows = np.minimum(batch.windows[start:stop].reshape(self._n, -1), NEVER).astype(np.int32)
+        elapsed = (block.n_rows, len(emitted.sites.elapsed)) if emitted.fills_elapsed else (0, 0)
+        self._zeros = xp.zeros((-(-self._n // LOT), driver._n_zero_lines, LOT), dtype=np.uint64)
         self._arguments: dict[str, Any] = {
-            "cols": block.matrix,
-            "n_rows": np.int64(block.n_rows),
+            "cols": block.columns,
+            "n_columns": np.int64(block.columns.shape[1]),
             "offsets": block.offsets,
             "firsts": block.firsts,
             "tests": block.tests,
-            "windows": xp.asarray(side_by_side(batch.windows[start:stop].transpose(1, 2, 0))),
-            "n_candidates": np.int64(self._n),
+            "windows": xp.asarray(in_lots(windows)),
             "loaded_lengths": xp.asarray(batch.loaded_lengths),
             "loaded_columns": xp.asarray(batch.loaded_columns),
             "n_lengths": np.int64(batch.loaded_lengths.shape[1]),
-            "elapsed": xp.empty((elapsed, block.n_rows), dtype=np.float64),
+            "elapsed": xp.empty(elapsed, dtype=np.float64),
             "entry": block.entry,
             "following": following,
             "costs": block.costs,
             "gates": xp.asarray(batch.gates[start:stop]),
-            "params": xp.asarray(side_by_side(batch.params[start:stop].T)),
-            "floats": xp.asarray(side_by_side(batch.floats[start:stop].T)),
+            "params": xp.asarray(in_lots(batch.params[start:stop, variables])),
+            "floats": xp.asarray(in_lots(batch.floats[start:stop, variables])),
             "stopped": xp.asarray(batch.stopped[start:stop]),
             "bid_levels": np.int64(driver._bid_levels),
             "capacity": np.int64(self._capacity),
             "places": xp.empty((self._capacity, PLACE_FIELDS), dtype=np.int32),
             "prices": xp.empty(self._capacity, dtype=np.int64),
-            "faults": xp.full(self._n, NO_FAULT, dtype=np.uint64),
+            "faults": xp.full(self._n, np.uint64(NO_FAULT), dtype=np.uint64),
         }
 
     def trades(self) -> Iterator[tuple[Rows32, Ints]]:
@@ -290,4 +295,14 @@ class _Chunk:
         faults = np.full((self._n, 2), -1, dtype=np.int64)
         faults[found, 0] = (packed[found] & np.uint64(2**32 - 1)).astype(np.int64)
         faults[found, 1] = (packed[found] >> np.uint64(32)).astype(np.int64)
-        return faults, self._device.to_host(self._zeros).astype(np.int64).T
+        zeros = self._device.to_host(self._zeros).transpose(0, 2, 1).reshape(-1, self._zeros.shape[1])
+        return faults, zeros[: self._n].astype(np.int64)
+
+
+def in_lots(values: NDArray[Any]) -> NDArray[Any]:
+    """(n, k) values of candidates as the kernels read them: (n_lots, k, LOT), the last lot filled up with zeros."""
+    n, k = values.shape
+    lots = -(-n // LOT)
+    full = np.zeros((lots * LOT, k), dtype=values.dtype)
+    full[:n] = values
+    return np.ascontiguousarray(full.reshape(lots, LOT, k).transpose(0, 2, 1))

@@ -10,10 +10,10 @@ import pytest
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.emit_cpu import EmittedKernel
-from stom_ray.conditions.emit_cuda import emit_cuda
+from stom_ray.conditions.emit_cuda import LOT, emit_cuda
 from stom_ray.engine import cuda_kernel
 from stom_ray.engine.cuda_backtest import CudaBacktest
-from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Tile
+from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Tile, in_lots
 from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.types import EngineConfig, ParamMatrix
@@ -101,6 +101,22 @@ def test_launches_are_cut_to_size(selection, expected, cuda_emulation, monkeypat
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
     assert max(threads for _, threads in device.launches) <= 20
+
+
+def test_lots_hold_one_value_of_many_candidates_side_by_side():
+    values = np.arange(2 * 300).reshape(300, 2)
+    lots = in_lots(values)
+    assert lots.shape == (3, 2, LOT)
+    assert lots[1, 0].tolist() == values[LOT : 2 * LOT, 0].tolist()
+    assert lots[2, 1, : 300 - 2 * LOT].tolist() == values[2 * LOT :, 1].tolist()
+    assert not lots[2, :, 300 - 2 * LOT :].any()
+    assert in_lots(values[:, :0]).shape == (3, 0, LOT)
+
+
+def test_candidates_of_several_lots_keep_their_own_parameters(selection, cuda_emulation):
+    rows = ParamMatrix.from_rows([[2 + k % 7, k % 11] for k in range(2 * LOT + 9)])
+    expected = run_reference(STRATEGY, selection, rows, CONFIG)
+    assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=cuda_emulation()).run(rows), expected)
 
 
 def test_halves_cover_a_tile_sessions_before_candidates():

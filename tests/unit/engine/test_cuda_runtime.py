@@ -21,10 +21,23 @@ SIGNATURES = {
     "floor_divide": ("double", "double"),
     "net_amount": ("double",) * 5,
     "profit_pct": ("double", "double"),
-    **dict.fromkeys(("total", "mean3", "whole_mean", "highest", "lowest"), ("const double *", "whole", "whole")),
-    **dict.fromkeys(("sale_price", "forced_sale_price"), ("const double *", "whole", "whole", "double", "int")),
+    **dict.fromkeys(("total", "mean3", "whole_mean", "highest", "lowest"), ("Column", "whole", "whole")),
+    "sale_price": ("const double *", "double", "int"),
+    "forced_sale_price": ("const double *", "whole", "whole", "double", "int"),
 }
-TYPES = {"double": ctypes.c_double, "whole": ctypes.c_longlong, "int": ctypes.c_int, "const double *": ctypes.c_void_p}
+
+
+class Column(ctypes.Structure):
+    _fields_ = (("values", ctypes.c_void_p), ("stride", ctypes.c_longlong))
+
+
+TYPES = {
+    "double": ctypes.c_double,
+    "whole": ctypes.c_longlong,
+    "int": ctypes.c_int,
+    "const double *": ctypes.c_void_p,
+    "Column": Column,
+}
 ODD = (0.0, -0.0, 0.5, -0.5, 1.0, 2.5, -2.5, 2.675, 1e15, 2.0**52 + 0.5, 2.0**53, 1e300, -1e300, 5e-324, np.inf, -np.inf, np.nan)
 
 
@@ -85,9 +98,12 @@ def test_windows_have_the_same_bits(name, length, runtime):
     rng = np.random.default_rng(length)
     for values in (rng.normal(100.0, 30.0, length + 3), rng.choice([-0.0, 0.0, 1e16, 0.1], length + 3)):
         end = length + 1
-        assert same(runtime(name)(values.ctypes.data, end, length), getattr(slices, name)(values, end, length))
-        values[end - length // 2] = np.nan
-        assert same(runtime(name)(values.ctypes.data, end, length), getattr(slices, name)(values, end, length))
+        for _ in range(2):
+            spread = np.full((length + 3, 3), np.inf)
+            spread[:, 1] = values
+            found = runtime(name)(Column(spread[:, 1:].ctypes.data, 3), end, length)
+            assert same(found, getattr(slices, name)(values, end, length))
+            values[end - length // 2] = np.nan
 
 
 def test_costs_have_the_same_bits(runtime):
@@ -110,7 +126,9 @@ def test_sales_have_the_same_price(name, runtime):
     cols[5:10] = rng.choice([0.0, np.nan, 3.0, 50.0, 700.0], (5, n), p=[0.2, 0.1, 0.3, 0.3, 0.1])
     cols[10] = rng.choice([0.0, np.nan, 1001.0], n, p=[0.3, 0.1, 0.6])
     cols[10, 0] = 998.0
+    rows = np.ascontiguousarray(cols.T)
     for row in range(n):
         for quantity, levels in ((1.0, 5), (60.0, 5), (60.0, 2), (2000.0, 5)):
             expected = getattr(kernel_runtime, name)(cols, row, quantity, levels)
-            assert same(runtime(name)(cols.ctypes.data, n, row, quantity, levels), expected), (row, quantity, levels)
+            place = (rows[row].ctypes.data,) if name == "sale_price" else (rows.ctypes.data, 12, row)
+            assert same(runtime(name)(*place, quantity, levels), expected), (row, quantity, levels)
