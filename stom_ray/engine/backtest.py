@@ -60,9 +60,9 @@ def run(
         from stom_ray.engine.cuda_backtest import CudaBacktest
 
         return CudaBacktest(strategy, selection, config).run(params)
-    from stom_ray.engine.kernel import run_kernel
+    from stom_ray.engine.planned.kernel import CpuKernel
 
-    return run_kernel(strategy, selection, params, config, threads=threads)
+    return CpuKernel(strategy, selection, config).run(params, threads)
 
 
 def run_warnings(strategy: Strategy, selection: Selection, params: ParamMatrix, config: EngineConfig) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.backtest import choose_backend
 from stom_ray.engine.cuda_backtest import CudaBacktest
-from stom_ray.engine.kernel import CompiledKernel
+from stom_ray.engine.planned.kernel import CpuKernel
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.metrics.batch import score, score_folds, trading_days
@@ -79,7 +79,7 @@ class SerialEvaluator:
         self._strategy, self._selection, self._config = strategy, selection, config
         self._threads = threads
         self._backend, self.reason = choose_backend(backend, strategy)
-        self._kernel: CompiledKernel | None = None
+        self._kernel: CpuKernel | None = None
         self._cuda: CudaBacktest | None = None
         self._scoring = Scoring(config.betting, tuple(folds))
         self._block_rows = FIRST_BLOCK_ROWS
@@ -124,7 +124,7 @@ class SerialEvaluator:
             result = self._cuda.run(params)
         else:
             if self._kernel is None:
-                self._kernel = CompiledKernel(self._strategy, self._selection, self._config)
+                self._kernel = CpuKernel(self._strategy, self._selection, self._config, counting=False)
             result = self._kernel.run(params, self._threads)
         self._kernel_s += time.perf_counter() - start
         return result
