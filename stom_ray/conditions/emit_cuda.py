@@ -172,7 +172,7 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
     int fault = -1, label = 0, b = lo;
     int i = start < last ? (int)start : last;
     bool holding = false;
-    double quantity = 0.0, bought = 0.0, best = 0.0, worst = 0.0;
+    double quantity = 0.0, bought = 0.0, bought_fee = 0.0, since = 0.0, best = 0.0, worst = 0.0;
     for (;;) {{
         if (!holding && i < last) {{
             i = following[i];
@@ -188,14 +188,18 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
             if (fault >= 0) {{
                 break;
             }}
-            const double price = entry[2 * (whole)i + 1];
-            if (decision && price > 0.0) {{
-                holding = true;
-                b = i;
-                quantity = entry[2 * (whole)i];
-                bought = quantity * price;
-                best = 0.0;
-                worst = 0.0;
+            if (decision) {{
+                const double price = entry[2 * (whole)i + 1];
+                if (price > 0.0) {{
+                    holding = true;
+                    b = i;
+                    since = COLUMN(SECONDS, i);
+                    quantity = entry[2 * (whole)i];
+                    bought = quantity * price;
+                    bought_fee = fee_of(bought, costs[3 * s + 1], costs[3 * s + 2]);
+                    best = 0.0;
+                    worst = 0.0;
+                }}
             }}
         }} else {{
             label = 0;
@@ -205,7 +209,7 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
                 decision = true;
             }} else {{
                 const double sold = quantity * COLUMN(LAST_PRICE, i);
-                const double net = net_amount(bought, sold, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2]);
+                const double net = net_amount(bought_fee, sold, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2]);
                 const double gain = net - bought;
                 const double pct = profit_pct(bought, net);
                 if (pct > best) {{
@@ -213,7 +217,7 @@ extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
                 }} else if (pct < worst) {{
                     worst = pct;
                 }}
-                const double held = COLUMN(SECONDS, i) - COLUMN(SECONDS, b);
+                const double held = COLUMN(SECONDS, i) - since;
 {sell}
                 if (fault >= 0) {{
                     break;

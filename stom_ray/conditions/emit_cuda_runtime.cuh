@@ -226,10 +226,11 @@ __device__ __forceinline__ double fee_of(double amount, double rate, double roun
     return trunc(amount * rate / rounding) * rounding;
 }
 
-__device__ __forceinline__ double net_amount(double bought, double sold, double tax_rate, double fee_rate, double rounding)
+// bought_fee: fee_of what was bought, the same on every row of a position.
+__device__ __forceinline__ double net_amount(double bought_fee, double sold, double tax_rate, double fee_rate, double rounding)
 {
     const double tax = trunc(sold * tax_rate);
-    const double fees = fee_of(bought, fee_rate, rounding) + fee_of(sold, fee_rate, rounding);
+    const double fees = bought_fee + fee_of(sold, fee_rate, rounding);
     return trunc(sold - tax - fees);
 }
 

@@ -8,9 +8,12 @@ import pytest
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.engine import cuda_device
-from stom_ray.engine.backtest import choose_backend
+from stom_ray.engine.backtest import choose_backend, run
 from stom_ray.engine.cuda_device import CupyDevice, why_no_gpu
+from stom_ray.engine.types import EngineConfig, ParamMatrix
 from stom_ray.errors import ConfigError
+from stom_ray.search.evaluator import SerialEvaluator
+from stom_ray.store.load import select
 
 STRATEGY = compile_strategy("매수 = 현재가 >= 최고현재가(30)", "if 수익률 > 1:\n    매도 = True")
 
@@ -105,6 +108,43 @@ def test_a_launch_covers_all_threads_with_whole_blocks(cupy):
     assert (device.name, device.free_bytes()) == ("Card", 1024)
     device.compile("source").launch("walk", 257, 128, [np.int64(5)])
     assert module.launched == [("walk", (3,), (128,), (np.int64(5),))]
+
+
+class EmulatedCupy(Launches):
+    """numpy under cupy's name, kernels run by an emulated device."""
+
+    def __init__(self, device):
+        super().__init__(1)
+        self.device = device
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def RawModule(self, code, options, backend):  # noqa: N802
+        program = self.device.compile(code)
+
+        def get_function(name):
+            return lambda blocks, threads, arguments: program.launch(name, blocks[0] * threads[0], threads[0], arguments)
+
+        return SimpleNamespace(compile=lambda: None, get_function=get_function)
+
+    def get_default_memory_pool(self):
+        return SimpleNamespace(free_bytes=lambda: 1 << 28)
+
+
+def test_backtest_and_evaluator_run_on_the_gpu_when_asked_to(make_panel, cuda_emulation, monkeypatch):
+    device = cuda_emulation()
+    monkeypatch.setitem(sys.modules, "cupy", EmulatedCupy(device))
+    monkeypatch.setattr(cuda_device, "find_spec", lambda name: name)
+    panel = make_panel([("A", 20230119, 200)], 현재가=1000.0 + np.arange(200) % 17)
+    selection, params, config = select(panel), ParamMatrix.from_rows([[]]), EngineConfig()
+    expected = run(STRATEGY, selection, params, config, backend="reference")
+    assert len(expected.trades) > 0
+    evaluator = SerialEvaluator(STRATEGY, selection, config, backend="cuda")
+    for result in (run(STRATEGY, selection, params, config, backend="cuda"), evaluator.run(params), evaluator.run(params)):
+        for name, values in vars(expected.trades).items():
+            assert getattr(result.trades, name).tobytes() == values.tobytes(), name
+    assert [name for name, _ in device.launches] == ["walk"] * 3
 
 
 def test_a_source_that_the_compiler_refuses_is_an_error_of_ours(cupy):

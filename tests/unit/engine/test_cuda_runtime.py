@@ -19,6 +19,7 @@ SIGNATURES = {
     "round_decimal": ("double", "whole"),
     "remainder_of": ("double", "double"),
     "floor_divide": ("double", "double"),
+    "fee_of": ("double",) * 3,
     "net_amount": ("double",) * 5,
     "profit_pct": ("double", "double"),
     **dict.fromkeys(("total", "mean3", "whole_mean", "highest", "lowest"), ("Column", "whole", "whole")),
@@ -108,12 +109,12 @@ def test_windows_have_the_same_bits(name, length, runtime):
 
 def test_costs_have_the_same_bits(runtime):
     rng = np.random.default_rng(5)
-    net, pct = runtime("net_amount"), runtime("profit_pct")
+    fee, net, pct = runtime("fee_of"), runtime("net_amount"), runtime("profit_pct")
     for _ in range(500):
         bought, sold = float(rng.integers(1, 10**9)), float(rng.choice([rng.integers(0, 10**9), np.nan, 0.0]))
         rates = (float(rng.choice([0.0018, 0.0023])), 0.00015, 10.0)
         left = costing.net_amount(bought, sold, *rates)
-        assert same(net(bought, sold, *rates), left)
+        assert same(net(fee(bought, *rates[1:]), sold, *rates), left)
         assert same(pct(bought, left), costing.profit_pct(bought, left))
 
 
