@@ -15,7 +15,7 @@ from ray.data import Dataset
 from ray.data.block import BlockMetadata
 from ray.data.datasource import Datasource, ReadTask
 
-from stom_ray.store.ingest import run_task
+from stom_ray.store.ingest import Tools, run_task
 from stom_ray.store.plan import TableTask
 from stom_ray.store.report import TableResult
 from stom_ray.store.shards import Shard, shard_tables
@@ -70,8 +70,9 @@ def session_dataset(shards: Sequence[Shard]) -> Dataset:
 
 
 def _run(tasks: Sequence[TableTask]) -> Iterable[pa.Table]:
+    tools = Tools()
     for task in tasks:
-        yield pa.table({"result": [json.dumps(run_task(task).to_json())]})
+        yield pa.table({"result": [json.dumps(run_task(task, tools).to_json())]})
 
 
 def _read_task(read: Callable[[], Iterable[pa.Table]], rows: int) -> ReadTask:

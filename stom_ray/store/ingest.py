@@ -12,6 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +24,8 @@ from stom_ray.store.plan import SourceFile, TableTask, make_plan
 from stom_ray.store.quality import TableQuality, clean
 from stom_ray.store.report import IngestReport, TableResult
 from stom_ray.store.room import Room
-from stom_ray.store.snapshot import Snapshot, read_snapshot
-from stom_ray.store.table import read_table
+from stom_ray.store.snapshot import Schemas, Snapshot, read_snapshot
+from stom_ray.store.table import instrument_tables, read_table
 
 WRITING = 2  # threads beyond the workers: what they computed is being written meanwhile
 
@@ -63,33 +64,43 @@ def ingest(
     return IngestReport(str(store), plan, tuple(sorted(results, key=lambda one: one.code)))
 
 
+@dataclass(frozen=True)
+class Tools:
+    """What one thread's tasks use again. schemas: of the databases, shared by all. computing: held while there is something to
+    compute, not while the disk writes."""
+
+    room: Room = field(default_factory=Room)
+    schemas: Schemas = field(default_factory=dict)
+    computing: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
+
+
 def run_serially(tasks: Sequence[TableTask]) -> Iterator[TableResult]:
     """One after the other, in this thread."""
-    room = Room()
+    tools = Tools()
     for task in tasks:
-        yield run_task(task, room)
+        yield run_task(task, tools)
 
 
 def run_in_threads(tasks: Sequence[TableTask], *, workers: int) -> Iterator[TableResult]:
-    """As many at a time as workers, and one more being written; results as they come.
+    """As many at a time as workers, and WRITING more being written; results as they come.
 
     Decoding, checking, hashing and writing all run without Python's lock. Raises what the first failing task raised, when those
     under way have ended; no further one is begun then.
     """
     computing = threading.BoundedSemaphore(workers)
-    rooms: queue.SimpleQueue[Room] = queue.SimpleQueue()
-    n_threads = workers + WRITING
-    for _ in range(n_threads):
-        rooms.put(Room())
+    schemas: Schemas = {}
+    free: queue.LifoQueue[Tools] = queue.LifoQueue()  # the last ones used are still in the processor's cache
+    for _ in range(workers + WRITING):
+        free.put(Tools(Room(), schemas, computing))
 
     def run(task: TableTask) -> TableResult:
-        room = rooms.get()
+        tools = free.get()
         try:
-            return run_task(task, room, computing)
+            return run_task(task, tools)
         finally:
-            rooms.put(room)
+            free.put(tools)
 
-    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="ingest")
+    pool = ThreadPoolExecutor(workers + WRITING, thread_name_prefix="ingest")
     try:
         for done in as_completed([pool.submit(run, task) for task in tasks]):
             yield done.result()
@@ -97,29 +108,28 @@ def run_in_threads(tasks: Sequence[TableTask], *, workers: int) -> Iterator[Tabl
         pool.shutdown(cancel_futures=True)
 
 
-def run_task(
-    task: TableTask, room: Room | None = None, computing: contextlib.AbstractContextManager[object] | None = None
-) -> TableResult:
+def run_task(task: TableTask, tools: Tools | None = None) -> TableResult:
     """Reads one table from its sources and commits what is new. A source that cannot be read is in the result.
 
-    room: memory to read into, free again at the end. computing: held while there is something to compute, not while the disk
-    writes. Raises StoreError only when the store cannot be written.
+    tools: of the tasks before in this thread. Raises StoreError only when the store cannot be written.
     """
-    with room or Room() as memory:
-        return _run(task, memory, computing or contextlib.nullcontext())
+    tools = tools or Tools()
+    with tools.room:
+        return _run(task, tools)
 
 
-def _run(task: TableTask, room: Room, computing: contextlib.AbstractContextManager[object]) -> TableResult:
+def _run(task: TableTask, tools: Tools) -> TableResult:
     if task.code == RANKINGS:
         reasons = {source.path: commit_rankings(Path(task.store), source) for source in task.sources}
         return TableResult(RANKINGS, failed={path: why for path, why in reasons.items() if why is not None})
     sessions: dict[int, Session] = {}
     read: list[tuple[SourceFile, list[Session], TableQuality]] = []
     failed: dict[str, str] = {}
-    with computing:
+    with tools.computing:
         for source in task.sources:
             try:
-                found, quality = read_snapshot(source.path, partial(_read, code=task.code, source=source, room=room))
+                work = partial(_read, code=task.code, source=source, room=tools.room)
+                found, quality = read_snapshot(source.path, work, tools.schemas)
             except (StoreError, SchemaError) as error:
                 failed[source.path] = str(error)
                 continue
@@ -139,5 +149,7 @@ def _run(task: TableTask, room: Room, computing: contextlib.AbstractContextManag
 
 
 def _read(snapshot: Snapshot, code: str, source: SourceFile, room: Room) -> tuple[list[Session], TableQuality]:
+    if code not in snapshot.schema.columns:
+        snapshot.learn(instrument_tables(snapshot))
     table, quality = clean(read_table(snapshot, code, room.take))
     return table_sessions(table, f"{source.path}, table {code}", source.ranked), quality

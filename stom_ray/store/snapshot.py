@@ -14,14 +14,15 @@ drop the locks of the first (POSIX), which is why pages are read through the con
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import apsw
@@ -33,6 +34,8 @@ MAGIC = b"SQLite format 3\x00"
 BUSY_MS = 10_000
 FRESH_NS = 60_000_000  # a file's time stamp moves in steps of up to 10 ms: younger than this it proves nothing
 AT_REST_TRIES = 5
+WAL_MODE = 18  # the byte of the header that is 2 in WAL mode
+COPIED_AT_ONCE = 1 << 22
 
 
 class _ChangedMeanwhileError(Exception):
@@ -72,42 +75,71 @@ class ColumnInfo:
 
 
 @dataclass
+class Schema:
+    """What a database's schema says, as far as it was asked. name -> root page of every ordinary table; name -> columns."""
+
+    tables: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, tuple[ColumnInfo, ...]] = field(default_factory=dict)
+
+
+Schemas = dict[tuple[str, int, int, int], Schema]  # by path, device, inode and the cookie that changes with every schema
+
+
+@dataclass
 class Snapshot:
     """One committed state of a database. Valid only inside `read_snapshot`.
 
     how: "rollback", "wal", "at rest" or "recovered copy". read: pages straight from the file, None where they may lie elsewhere.
+    schema: known before, perhaps; the library parses a schema of thousands of tables longer than it reads one of them.
     """
 
     path: Path
     how: str
     connection: apsw.Connection
     read: Callable[[int, int], bytes] | None
+    schema: Schema = field(default_factory=Schema)
 
     def tables(self) -> dict[str, int]:
         """Name -> root page of every ordinary table, in the order the database lists them."""
-        rows = self.connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'")
-        return {str(name): int(root or 0) for name, root in rows if not str(name).startswith("sqlite_")}
+        if not self.schema.tables:
+            rows = self.connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'").fetchall()
+            self.schema.tables = {str(name): int(root or 0) for name, root in rows if not str(name).startswith("sqlite_")}
+        return self.schema.tables
 
-    def columns(self, table: str) -> list[ColumnInfo]:
+    def columns(self, table: str) -> tuple[ColumnInfo, ...]:
         """The table's columns in declared order; empty for a table that is not there."""
-        rows = list(self.connection.execute("SELECT name, type, pk, hidden, dflt_value FROM pragma_table_xinfo(?)", (table,)))
-        keys = [row for row in rows if row[2]]
-        alias = len(keys) == 1 and str(keys[0][1]).upper() == "INTEGER"
-        return [
-            ColumnInfo(str(name), str(kind).upper(), bool(pk) and alias, not pk and not hidden and default is None)
-            for name, kind, pk, hidden, default in rows
-        ]
+        if table not in self.schema.columns:
+            rows = self.connection.execute("SELECT name, type, pk, hidden, dflt_value FROM pragma_table_xinfo(?)", (table,))
+            self.schema.columns[table] = _column_infos(tuple(rows))
+        return self.schema.columns[table]
+
+    def learn(self, tables: Iterable[str]) -> None:
+        """Asks for these tables' columns now, so that later snapshots with the same schema need not parse it."""
+        for table in tables:
+            self.columns(table)
 
 
-def read_snapshot(path: str | Path, work: Callable[[Snapshot], T]) -> T:
+@functools.lru_cache(maxsize=64)  # thousands of tables with the same columns share them
+def _column_infos(rows: tuple[tuple[Any, ...], ...]) -> tuple[ColumnInfo, ...]:
+    keys = [row for row in rows if row[2]]
+    alias = len(keys) == 1 and str(keys[0][1]).upper() == "INTEGER"
+    return tuple(
+        ColumnInfo(str(name), str(kind).upper(), bool(pk) and alias, not pk and not hidden and default is None)
+        for name, kind, pk, hidden, default in rows
+    )
+
+
+def read_snapshot(path: str | Path, work: Callable[[Snapshot], T], schemas: Schemas | None = None) -> T:
     """`work` on one committed state of the database; what it returns must not hold on to the snapshot.
 
-    Raises StoreError for a file that is missing, unreadable, locked, no database, or corrupt. `work` may run more than once.
+    schemas: remembers what was learned of schemas, for the next call with the same. Raises StoreError for a file that is missing,
+    unreadable, locked, no database, or corrupt. `work` may run more than once.
     """
     file = Path(path)
     _check_readable(file)
+    known = {} if schemas is None else schemas
     for _ in range(AT_REST_TRIES):
-        with contextlib.suppress(_ChangedMeanwhileError), _explained(file), _opened(file) as snapshot:
+        with contextlib.suppress(_ChangedMeanwhileError), _explained(file), _opened(file, known) as snapshot:
             return work(snapshot)
     raise StoreError(f"{file}: changed during each of {AT_REST_TRIES} reads: try again while STOM is not starting or stopping")
 
@@ -138,29 +170,29 @@ def _explained(file: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[Snapshot]:
+def _opened(file: Path, schemas: Schemas) -> Iterator[Snapshot]:
     wal, shm = Path(f"{file}-wal"), Path(f"{file}-shm")
-    with _connection(file, "mode=ro", paged=True) as (_, page_file):
-        header = page_file.xRead(100, 0)
-    if header[:16] != MAGIC:
-        raise StoreError(f"{file}: not an SQLite database (or encrypted): expected a file that STOM recorded")
-    if header[18] == 2:
-        if wal.exists() and wal.stat().st_size and not shm.exists():
-            opened = _recovered(file)
-        elif wal.exists():
-            opened = _plain(file, "wal", paged=False)
-        else:
-            opened = _at_rest(file)
-    elif _needs_recovery(file):
+    with _connection(file, "mode=ro") as (connection, pages):
+        header = pages.xRead(100, 0)
+        if header[:16] != MAGIC:
+            raise StoreError(f"{file}: not an SQLite database (or encrypted): expected a file that STOM recorded")
+        snapshot = _begun_unless_hot(file, connection, pages, schemas) if header[WAL_MODE] != 2 else None
+        if snapshot is not None:
+            yield snapshot
+            return
+    if header[WAL_MODE] != 2 or (wal.exists() and wal.stat().st_size and not shm.exists()):
         opened = _recovered(file)
+    elif wal.exists():
+        opened = _live_wal(file, schemas)
     else:
-        opened = _plain(file, "rollback", paged=True)
+        opened = _at_rest(file, schemas)
     with opened as snapshot:
         yield snapshot
 
 
 @contextlib.contextmanager
-def _connection(file: Path, options: str, *, paged: bool) -> Iterator[tuple[apsw.Connection, Any]]:
+def _connection(file: Path, options: str, *, paged: bool = True) -> Iterator[tuple[apsw.Connection, Any]]:
+    """(connection, its main file). paged: through a VFS that gives the file away, but knows nothing of a log's shared memory."""
     vfs = _PageVFS() if paged else None
     flags = apsw.SQLITE_OPEN_URI | (apsw.SQLITE_OPEN_READONLY if "mode=ro" in options else apsw.SQLITE_OPEN_READWRITE)
     connection = apsw.Connection(f"file:{quote(str(file.absolute()))}?{options}", flags=flags, vfs=vfs.vfs_name if vfs else None)
@@ -174,12 +206,32 @@ def _connection(file: Path, options: str, *, paged: bool) -> Iterator[tuple[apsw
 
 
 @contextlib.contextmanager
-def _plain(file: Path, how: str, *, paged: bool, options: str = "mode=ro") -> Iterator[Snapshot]:
-    with _connection(file, options, paged=paged) as (connection, page_file):
-        connection.execute("BEGIN")
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()  # takes the lock: BEGIN alone does not
-        read = (lambda size, at: bytes(page_file.xRead(size, at))) if paged else None
-        yield Snapshot(file, how, connection, read)
+def _live_wal(file: Path, schemas: Schemas) -> Iterator[Snapshot]:
+    with _connection(file, "mode=ro", paged=False) as (connection, _):
+        yield _begun(file, "wal", connection, None, schemas)
+
+
+def _begun(file: Path, how: str, connection: apsw.Connection, pages: Any, schemas: Schemas) -> Snapshot:
+    """A snapshot in a read transaction that ends with the connection. pages: the main file, None when it is not to be read."""
+    connection.execute("BEGIN")
+    ((cookie,),) = connection.execute("PRAGMA schema_version").fetchall()  # takes the lock: BEGIN alone does not
+    found = file.stat()
+    schema = schemas.setdefault((str(file), found.st_dev, found.st_ino, cast(int, cookie)), Schema())
+    read = None if pages is None else (lambda size, at: bytes(pages.xRead(size, at)))
+    return Snapshot(file, how, connection, read, schema)
+
+
+def _begun_unless_hot(file: Path, connection: apsw.Connection, pages: Any, schemas: Schemas) -> Snapshot | None:
+    """A rollback database's snapshot; None when it has the journal of a program that died, which nobody may read over."""
+    try:
+        snapshot = _begun(file, "rollback", connection, pages, schemas)
+    except (apsw.ReadOnlyError, apsw.CantOpenError):
+        if not Path(f"{file}-journal").exists():
+            raise
+        return None
+    if pages.xRead(1, WAL_MODE)[0] == 2:  # switched before we had the lock: pages may be in the log
+        raise _ChangedMeanwhileError
+    return snapshot
 
 
 def _state(file: Path) -> tuple[int, int, int]:
@@ -188,31 +240,21 @@ def _state(file: Path) -> tuple[int, int, int]:
 
 
 @contextlib.contextmanager
-def _at_rest(file: Path) -> Iterator[Snapshot]:
+def _at_rest(file: Path, schemas: Schemas) -> Iterator[Snapshot]:
     before = _state(file)
     if time.time_ns() - before[0] < FRESH_NS:
         time.sleep(2 * FRESH_NS / 1e9)
     if _state(file) != before:
         raise _ChangedMeanwhileError
     try:
-        with _plain(file, "at rest", paged=True, options="mode=ro&immutable=1") as snapshot:
-            yield snapshot
+        with _connection(file, "mode=ro&immutable=1") as (connection, pages):
+            yield _begun(file, "at rest", connection, pages, schemas)
     except (StoreError, apsw.Error):
         if _state(file) != before:
             raise _ChangedMeanwhileError from None
         raise
     if _state(file) != before:
         raise _ChangedMeanwhileError
-
-
-def _needs_recovery(file: Path) -> bool:
-    if not Path(f"{file}-journal").exists():
-        return False
-    try:
-        with _plain(file, "rollback", paged=False):
-            return False
-    except (apsw.ReadOnlyError, apsw.CantOpenError):
-        return True
 
 
 @contextlib.contextmanager
@@ -226,15 +268,25 @@ def _recovered(file: Path) -> Iterator[Snapshot]:
                 f"{file}: a program died while writing it, and a copy to recover on needs {need >> 20} MiB in {folder}, "
                 f"which has {free >> 20}: set TMPDIR to a larger disk, or let STOM open the file once"
             )
+        copy = Path(folder) / file.name
         before = [_state(part) for part in parts]
-        for part in parts:
+        _copy_database(file, copy)
+        for part in parts[1:]:
             shutil.copyfile(part, Path(folder) / part.name)
         if not all(part.exists() for part in parts) or [_state(part) for part in parts] != before:
             raise _ChangedMeanwhileError
-        copy = Path(folder) / file.name
         with _connection(copy, "mode=rw", paged=False) as (connection, _):
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
-        with _plain(copy, "recovered copy", paged=True) as snapshot:
+        with _connection(copy, "mode=ro") as (connection, pages):
+            snapshot = _begun(copy, "recovered copy", connection, pages, {})
             snapshot.path = file
             yield snapshot
+
+
+def _copy_database(file: Path, copy: Path) -> None:
+    """Through the library: closing a file of our own would end the locks that other threads hold on it."""
+    size = file.stat().st_size
+    with _connection(file, "mode=ro") as (_, pages), open(copy, "wb") as out:
+        for at in range(0, size, COPIED_AT_ONCE):
+            out.write(pages.xRead(min(COPIED_AT_ONCE, size - at), at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,7 @@ def read_table(snapshot: Snapshot, name: str, allocate: Callable[[int], Floats] 
 def _fast(
     snapshot: Snapshot,
     name: str,
-    columns: list[ColumnInfo],
+    columns: Sequence[ColumnInfo],
     found: dict[str, int],
     names: tuple[str, ...],
     allocate: Callable[[int], Floats] = fresh,
@@ -112,7 +112,7 @@ def _fast(
 
 
 def _typed(
-    snapshot: Snapshot, name: str, columns: list[ColumnInfo], found: dict[str, int], names: tuple[str, ...]
+    snapshot: Snapshot, name: str, columns: Sequence[ColumnInfo], found: dict[str, int], names: tuple[str, ...]
 ) -> tuple[Decoded, dict[int, str]]:
     """Through the library, value by value where types are mixed."""
     rows: list[Floats] = []
