@@ -33,7 +33,7 @@ class RunFlags:
     weights: Annotated[str, typer.Option("--weights", help="betting weights: mode,limit1..4,factor1..5")] = ""
     elapsed: options.ElapsedOption = ""
     costs: Annotated[str, typer.Option("--costs", help="stom, krx (tax by date) or custom:TAX%,FEE%")] = "stom"
-    backend: Annotated[str, typer.Option("--backend", help="auto, cpu or reference")] = "auto"
+    backend: Annotated[str, typer.Option("--backend", help="auto, cpu, cuda or reference")] = "auto"
     threads: Annotated[int, typer.Option("--threads", help="threads of the CPU kernel")] = 1
 
     def arguments(self) -> dict[str, Any]:

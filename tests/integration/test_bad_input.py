@@ -263,7 +263,7 @@ def test_an_unknown_code_suggests_the_nearest(refused, market, codes):
         (["--costs", "custom:nan,1"], "expected a fraction"),
         (["--costs", "custom:500,1"], "expected a fraction"),
         (["--profile", "stomm"], "expected stom"),
-        (["--backend", "gpu"], "expected one of auto, cpu, reference"),
+        (["--backend", "gpu"], "expected one of auto, reference, cpu, cuda"),
         (["--elapsed", "a;b;현재가 > 1;현재까 > 2"], "did you mean `현재가`?"),
         (["--elapsed", "a;b;c"], "as many names as expressions"),
         (["--no-such-flag"], "No such option"),
