@@ -43,7 +43,7 @@ def candidates_of(plan: Cut, params: ParamMatrix, strict_profile: bool) -> Candi
     exits = np.empty((n, len(atoms)))
     for a, atom in enumerate(atoms):
         value, bad = values.column_of(atom.value)
-        exits[:, a] = np.nextafter(value, np.inf) if atom.strict else value
+        exits[:, a] = np.nextafter(value, np.inf) if atom.strict and atom.quantity not in ("ratio", "trail") else value
         if (atom.quantity, atom.sign) in (("peak", 1), ("trough", -1)):
             exits[exits[:, a] <= 0.0, a] = -np.inf  # they start at 0, 수익률 does not
         unfit |= bad
@@ -59,7 +59,8 @@ class Shared:
 
     order: (n,) the candidate at each place. terms: order of the terms. place: (n_buys, n_terms) which of its values. shared:
     (n_buys,) terms shared with the combination before. distinct: (n_terms, most) ascending, inf beyond n_distinct. leaf_start:
-    (n_buys + 1,). leaf_exit: (n,). exits: values (n_exits, n_atoms), distinct, n_distinct, place as for the terms.
+    (n_buys + 1,). leaf_exit: (n,). exits: (n_exits, n_atoms) values; (n_reasons, most) combinations that stand for each of a
+    reason's distinct values; (n_reasons,) how many; (n_exits, n_reasons) which of them each has.
     """
 
     order: Ints
@@ -70,10 +71,11 @@ class Shared:
     n_distinct: Ints
     leaf_start: Ints
     leaf_exit: Ints
-    exits: tuple[Floats, Floats, Ints, Ints]
+    exits: tuple[Floats, Ints, Ints, Ints]
 
 
-def share(candidates: Candidates) -> Shared:
+def share(candidates: Candidates, starts: Ints) -> Shared:
+    """starts: (n_reasons + 1,) first atom of each sell reason."""
     n, n_terms = candidates.buys.shape
     places, tables = ranked(candidates.buys)
     counts = np.array([len(table) for table in tables], dtype=np.int64)
@@ -89,7 +91,6 @@ def share(candidates: Candidates) -> Shared:
         new[1:] = differs.any(axis=1)
         first_difference[1:] = differs.argmax(axis=1) if n_terms else 0
     heads = np.flatnonzero(new)
-    exit_places, exit_tables = ranked(exit_values)
     return Shared(
         order=order,
         terms=terms,
@@ -99,13 +100,26 @@ def share(candidates: Candidates) -> Shared:
         n_distinct=counts[terms],
         leaf_start=np.append(heads, n).astype(np.int64),
         leaf_exit=exit_of[order],
-        exits=(
-            exit_values,
-            padded(exit_tables),
-            np.array([len(table) for table in exit_tables], dtype=np.int64),
-            np.ascontiguousarray(exit_places),
-        ),
+        exits=(exit_values, *by_reason(exit_values, starts)),
     )
+
+
+def by_reason(values: Floats, starts: Ints) -> tuple[Ints, Ints, Ints]:
+    """Which rows have the same values for a reason's atoms, ascending; as `Shared.exits`."""
+    n_reasons = len(starts) - 1
+    place = np.zeros((len(values), n_reasons), dtype=np.int64)
+    examples = []
+    for reason in range(n_reasons):
+        _, first, which = np.unique(
+            values[:, starts[reason] : starts[reason + 1]], axis=0, return_index=True, return_inverse=True
+        )
+        place[:, reason] = which.reshape(-1)
+        examples.append(first)
+    counts = np.array([len(first) for first in examples], dtype=np.int64)
+    example = np.zeros((n_reasons, max([1, *counts.tolist()])), dtype=np.int64)
+    for reason, first in enumerate(examples):
+        example[reason, : len(first)] = first
+    return example, counts, place
 
 
 def ranked(values: Floats) -> tuple[Ints, list[Floats]]:

@@ -9,12 +9,29 @@ from numpy.typing import NDArray
 
 from stom_ray.conditions import ir
 from stom_ray.conditions.terms import Atom, BuyTerms, NotCut, SellTerms, Threshold, buy_terms, sell_terms
-from stom_ray.engine.planned.exits import DRAWDOWN, FALL, HELD, PCT, PEAK, RISE, SCAN, TERM, TICK, TIME, TRAIL, TROUGH
+from stom_ray.engine.planned.exits import (
+    DRAWDOWN,
+    FALL,
+    GAP,
+    HELD,
+    PCT,
+    PEAK,
+    RATIO,
+    RETRACE,
+    RISE,
+    SCAN,
+    TERM,
+    TICK,
+    TIME,
+    TRAIL,
+    TROUGH,
+)
 from stom_ray.engine.types import Floats, Ints
 
-QUANTITIES = {"pct": PCT, "peak": PEAK, "trough": TROUGH, "drawdown": DRAWDOWN, "held": HELD}
+QUANTITIES = {"pct": PCT, "peak": PEAK, "trough": TROUGH, "drawdown": DRAWDOWN, "held": HELD, "ratio": RATIO, "trail": GAP}
 SEARCHED = {(PCT, 1): RISE, (PCT, -1): FALL, (PEAK, 1): RISE, (TROUGH, -1): FALL, (DRAWDOWN, 1): TRAIL, (HELD, 1): TIME}
-SEARCH_ORDER = (TIME, RISE, FALL, TERM, TRAIL)  # cheapest first: each is bounded by what those before it found
+RETRACES = ((DRAWDOWN, 1), (RATIO, -1), (GAP, -1))
+SEARCH_ORDER = (TIME, RISE, FALL, TERM, TRAIL, RETRACE)  # cheapest first: each is bounded by what those before it found
 
 
 @dataclass(frozen=True)
@@ -31,7 +48,7 @@ def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
     terms = buy_terms(strategy.buy, bound)
     if isinstance(terms, NotCut):
         return terms
-    reasons = sell_terms(strategy.sell, bound)
+    reasons = sell_terms(strategy.sell, bound, ratio=True)
     if isinstance(reasons, NotCut):
         return reasons
     ticks: dict[tuple[ir.Expr, int, bool], None] = {}
@@ -47,7 +64,8 @@ class Script:
     """The sell reasons as kernels read them.
 
     starts: (n_reasons + 1,) first atom. quantities, signs: (n_atoms,). kinds, labels: (n_reasons,) how it is searched, its label.
-    searched: reasons that are searched, cheapest first. scans: whether any has to be looked for row by row.
+    searched: reasons that are searched, cheapest first. scans: whether any has to be looked for row by row. strict: (n_atoms,)
+    above instead of at least, where the value cannot say so (RATIO, GAP).
     """
 
     starts: Ints
@@ -57,9 +75,10 @@ class Script:
     labels: Ints
     searched: Ints
     scans: bool
+    strict: NDArray[np.bool_]
 
-    def kernel(self) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, bool]:
-        return self.starts, self.quantities, self.signs, self.kinds, self.labels, self.searched, self.scans
+    def kernel(self) -> tuple[Ints, Ints, Floats, Ints, Ints, Ints, bool, NDArray[np.bool_]]:
+        return self.starts, self.quantities, self.signs, self.kinds, self.labels, self.searched, self.scans, self.strict
 
 
 def script_of(plan: Cut) -> Script:
@@ -69,9 +88,7 @@ def script_of(plan: Cut) -> Script:
     codes = [code(plan, atom) for atom in atoms]
     kinds = []
     for number, reason in enumerate(reasons):
-        quantity, sign = codes[starts[number]]
-        kind = TERM if quantity >= TICK else SEARCHED.get((quantity, sign), SCAN)
-        kinds.append(kind if len(reason.atoms) == 1 else SCAN)
+        kinds.append(search_of(codes[starts[number] : starts[number] + len(reason.atoms)]))
     searched = sorted((number for number, kind in enumerate(kinds) if kind != SCAN), key=lambda k: SEARCH_ORDER.index(kinds[k]))
     return Script(
         starts,
@@ -81,7 +98,19 @@ def script_of(plan: Cut) -> Script:
         _ints([reason.label for reason in reasons]),
         _ints(searched),
         SCAN in kinds,
+        np.array([atom.strict for atom in atoms], dtype=np.bool_),
     )
+
+
+def search_of(atoms: list[tuple[int, int]]) -> int:
+    """How a reason of these (quantity, sign) is searched."""
+    if len(atoms) == 1 and atoms[0] not in RETRACES[1:]:
+        quantity, _ = atoms[0]
+        return TERM if quantity >= TICK else SEARCHED.get(atoms[0], SCAN)
+    rest = [atom for atom in atoms if atom != (PEAK, 1)]
+    if len(atoms) <= 2 and len(rest) == 1 and rest[0] in RETRACES:
+        return RETRACE
+    return SCAN
 
 
 def code(plan: Cut, atom: Atom) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """When a position is sold: the first row after an entry on which a reason holds, found without visiting every row.
 
-A reason is a conjunction of atoms `sign * quantity >= value`. A reason of one atom that can only begin to hold (a price target, a
+A reason is a conjunction of atoms `sign * quantity >= value`; RATIO and GAP compare 수익률 with 최고수익률 * value and with
+최고수익률 - value instead. A reason of one atom that can only begin to hold (a price target, a
 stop, a drawdown, a time, a term of the row) is searched along the exit index; every other reason is looked for row by row, up to
 the first row on which one of the former holds. Prices are only a filter: along the index 수익률 is estimated within `slack`, and
 the exact figure decides.
@@ -21,8 +22,8 @@ from stom_ray.engine.kernel_runtime import forced_sale_price, sale_price
 Rows32 = NDArray[np.int32]
 Ints32 = NDArray[np.int32]
 
-PCT, PEAK, TROUGH, DRAWDOWN, HELD, TICK = 0, 1, 2, 3, 4, 5  # quantities of atoms; TICK + k is tick term k
-RISE, FALL, TRAIL, TIME, TERM, SCAN = 0, 1, 2, 3, 4, 5  # how a reason is searched
+PCT, PEAK, TROUGH, DRAWDOWN, HELD, RATIO, GAP, TICK = range(8)  # quantities of atoms; TICK + k is tick term k
+RISE, FALL, TRAIL, RETRACE, TIME, TERM, SCAN = range(7)  # how a reason is searched
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
@@ -87,6 +88,44 @@ def first_drawdown(prices, higher, lower, lows, row, bound, value, bought, quant
     return bound
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def first_retrace(prices, higher, lower, lows, row, bound, reason, values, bought, quantity, cost, scale, script):
+    """The first row from `row` on where 수익률 is down to the mark that goes with 최고수익률; else `bound`.
+
+    As `first_drawdown`, for reasons of an atom that compares 수익률 with 최고수익률 (DRAWDOWN, RATIO, GAP) and at most one that
+    asks for a 최고수익률.
+    """
+    starts, quantities, strict = script[0], script[1], script[7]
+    least, which, value, above = -np.inf, DRAWDOWN, 0.0, False
+    for atom in range(starts[reason], starts[reason + 1]):
+        if quantities[atom] == PEAK:
+            least = values[atom]
+        else:
+            which, value, above = quantities[atom], values[atom], strict[atom]
+    while row < bound:
+        following = min(np.int64(higher[row]), bound)
+        about = prices[row] * scale[0] - scale[1]
+        high = max(about + scale[2], 0.0)
+        if high >= least:
+            low = max(about - scale[2], 0.0)
+            mark = max(high * value, low * value) if which == RATIO else high - value
+            if lows[row] <= (mark + scale[2] + scale[1]) / scale[0]:
+                peak = max(pct_at(prices[row], bought, quantity, cost), 0.0)
+                mark = peak * value if which == RATIO else peak - value
+                enough = (mark + scale[2] + scale[1]) / scale[0]
+                at = row if peak >= least else following
+                while at < following:
+                    if prices[at] <= enough:
+                        pct = pct_at(prices[at], bought, quantity, cost)
+                        if which == DRAWDOWN and peak - pct >= value:
+                            return at
+                        if which != DRAWDOWN and (pct < mark if above else pct <= mark):
+                            return at
+                    at = np.int64(lower[at])
+        row = following
+    return bound
+
+
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def first_time(seconds, entry, row, bound, value):
     """The first row from `row` on that is at least `value` seconds after the entry; else `bound`.
@@ -121,9 +160,14 @@ def first_term(term, higher, row, bound, value):
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def holds(reason, row, entry, pct, peak, trough, values, market, script):
     """Whether every atom of a reason holds on a row. values: (n_atoms,) of one candidate."""
-    starts, quantities, signs = script[0], script[1], script[2]
+    starts, quantities, signs, strict = script[0], script[1], script[2], script[7]
     for atom in range(starts[reason], starts[reason + 1]):
         which = quantities[atom]
+        if which in (RATIO, GAP):
+            mark = signs[atom] * (peak * values[atom] if which == RATIO else peak - values[atom])
+            if not (signs[atom] * pct > mark if strict[atom] else signs[atom] * pct >= mark):
+                return False
+            continue
         if which == PCT:
             found = pct
         elif which == PEAK:
@@ -142,11 +186,45 @@ def holds(reason, row, entry, pct, peak, trough, values, market, script):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def scan(entry, row, bound, only_scanned, bought, quantity, cost, values, market, script):
-    """The first row of [row, bound) on which a reason holds, row by row; else `bound`. only_scanned: of the SCAN reasons."""
+def earliest(entry, bound, only_scanned, bought, quantity, cost, scale, values, market, script):
+    """A row before which no reason holds, by the atoms that hold for good once they do: a peak, a trough, a time reached."""
+    starts, quantities, signs, kinds = script[0], script[1], script[2], script[3]
+    found = bound
+    for reason in range(len(kinds)):
+        if only_scanned and kinds[reason] != SCAN:
+            continue
+        row = entry + 1
+        for atom in range(starts[reason], starts[reason + 1]):
+            if quantities[atom] == PEAK and signs[atom] > 0.0:
+                row = first_rise(market[0], market[2], row, found, values[atom], bought, quantity, cost, scale)
+            elif quantities[atom] == HELD and signs[atom] > 0.0:
+                row = first_time(market[1], entry, row, found, values[atom])
+        found = min(found, row)
+    return found
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def scan(entry, row, bound, only_scanned, exact, bought, quantity, cost, scale, values, market, script):
+    """The first row of [row, bound) on which a reason holds, row by row; else `bound`.
+
+    only_scanned: of the SCAN reasons. exact: whether the exit index may be used to skip rows.
+    """
     kinds, prices = script[3], market[0]
     peak, trough = 0.0, 0.0
-    for at in range(entry + 1, bound):
+    start = entry + 1
+    if exact:
+        row = max(row, earliest(entry, bound, only_scanned, bought, quantity, cost, scale, values, market, script))
+        if row >= bound:
+            return bound
+        while start < row:  # records before `row` are all that matters of the rows before it
+            peak = max(pct_at(prices[start], bought, quantity, cost), 0.0)
+            start = np.int64(market[2][start])
+        start = entry + 1
+        while start < row:
+            trough = min(pct_at(prices[start], bought, quantity, cost), 0.0)
+            start = np.int64(market[3][start])
+        start = row
+    for at in range(start, bound):
         pct = pct_at(prices[at], bought, quantity, cost)
         if pct > peak:
             peak = pct
@@ -163,9 +241,14 @@ def scan(entry, row, bound, only_scanned, bought, quantity, cost, values, market
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def first_holding(entry, row, bound, reason, value, bought, quantity, cost, scale, market, script):
-    """The first row of [row, bound) on which a searched reason holds; else `bound`."""
+def first_holding(entry, row, bound, reason, values, bought, quantity, cost, scale, market, script):
+    """The first row of [row, bound) on which a searched reason holds; else `bound`. values: (n_atoms,)."""
     kind = script[3][reason]
+    value = values[script[0][reason]]
+    if kind == RETRACE:
+        return first_retrace(
+            market[0], market[2], market[3], market[4], row, bound, reason, values, bought, quantity, cost, scale, script
+        )
     if kind == RISE:
         return first_rise(market[0], market[2], row, bound, value, bought, quantity, cost, scale)
     if kind == FALL:
@@ -264,11 +347,11 @@ def book_price(bids, row, quantity, levels):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def sell_from(entry, row, last, bought, quantity, levels, cost, values, market, script):
+def sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, values, market, script):
     """(row, price) of the sale of a position for which a reason first holds on `row`; `last` is the forced sale's."""
     while row < last:
         price = book_price(market[7], row, quantity, levels)
         if price > 0.0:
             return row, price
-        row = scan(entry, row + 1, last, False, bought, quantity, cost, values, market, script)
+        row = scan(entry, row + 1, last, False, exact, bought, quantity, cost, scale, values, market, script)
     return last, forced_sale_price(market[7], last, quantity, levels)

@@ -13,7 +13,7 @@ from numba import njit
 
 from stom_ray.engine.costing import net_amount
 from stom_ray.engine.kernel_runtime import forced_sale_price
-from stom_ray.engine.planned.exits import TIME, TRAIL, book_price, estimate, first_holding, scan, sell_from
+from stom_ray.engine.planned.exits import RETRACE, TIME, TRAIL, book_price, estimate, first_holding, scan, sell_from
 from stom_ray.engine.planned.survivors import survivors
 from stom_ray.engine.planned.words import lowest_bit
 
@@ -38,37 +38,41 @@ def place_of(rows, count, row):
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def first_rows(entry, last, bought, quantity, cost, scale, exits, market, script, firsts):
-    """firsts[atom, d]: the first row on which a searched reason holds with the d-th of its values, or one after every sale."""
-    distinct, n_distinct = exits[1], exits[2]
-    starts, kinds = script[0], script[3]
+    """firsts[reason, d]: the first row on which a searched reason holds with the d-th of its values, or one after every sale."""
+    values, example, n_distinct = exits[0], exits[1], exits[2]
+    kinds = script[3]
     bound = last
     for reason in script[5]:
-        atom = starts[reason]
         row, latest = entry + 1, entry
-        for d in range(n_distinct[atom]):
-            if kinds[reason] == TRAIL:
+        for d in range(n_distinct[reason]):
+            if kinds[reason] in (TRAIL, RETRACE):
                 row = entry + 1  # its peak counts from the first row on
-            row = first_holding(entry, row, bound, reason, distinct[atom, d], bought, quantity, cost, scale, market, script)
-            firsts[atom, d] = row
+            row = first_holding(
+                entry, row, bound, reason, values[example[reason, d]], bought, quantity, cost, scale, market, script
+            )
+            firsts[reason, d] = row
             latest = max(latest, row)
         if kinds[reason] == TIME:
             bound = min(bound, latest + 1)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def exit_of(entry, last, bought, quantity, exact, cost, x, exits, market, script, firsts):
+def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market, script, firsts):
     """(row, reason) of the first sale by the x-th combination of exit values; reason -1: not known, or the forced sale."""
     values, place = exits[0][x], exits[3]
     if not exact:
-        return scan(entry, entry + 1, last, False, bought, quantity, cost, values, market, script), -1
+        return scan(entry, entry + 1, last, False, False, bought, quantity, cost, scale, values, market, script), -1
     row, found = last, -1
     for reason in script[5]:
-        at = firsts[script[0][reason], place[x, script[0][reason]]]
+        at = firsts[reason, place[x, reason]]
         if at < row or (at == row and reason < found):
             row, found = at, reason
     if script[6]:
-        scanned = scan(entry, entry + 1, min(row + 1, last), True, bought, quantity, cost, values, market, script)
-        row, found = min(row, scanned), -1
+        bound = min(row + 1, last)
+        row, found = (
+            min(row, scan(entry, entry + 1, bound, True, True, bought, quantity, cost, scale, values, market, script)),
+            -1,
+        )
     return row, found
 
 
@@ -89,7 +93,7 @@ def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market,
         first_rows(entry, last, bought, quantity, cost, scale, exits, market, script, firsts)
     before, at_once = -1, 0.0
     for x in range(n):
-        row, reason = exit_of(entry, last, bought, quantity, exact, cost, x, exits, market, script, firsts)
+        row, reason = exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market, script, firsts)
         if row != before:
             before = row
             if row < last:
@@ -98,7 +102,7 @@ def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market,
                 at_once = forced_sale_price(market[7], last, quantity, levels)
         price = at_once
         if row < last and not price > 0.0:
-            row, price = sell_from(entry, row, last, bought, quantity, levels, cost, exits[0][x], market, script)
+            row, price = sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, exits[0][x], market, script)
             reason = -1
         at = u * n + x
         gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)

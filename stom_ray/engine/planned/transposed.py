@@ -12,6 +12,7 @@ from numba import njit
 from stom_ray.engine.costing import net_amount
 from stom_ray.engine.kernel_runtime import forced_sale_price
 from stom_ray.engine.planned.exits import (
+    RETRACE,
     TIME,
     book_price,
     estimate,
@@ -154,25 +155,28 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                             bound = min(row + 1, last)
                             if kinds[reason] == TIME:
                                 at = first_time(seconds, entry, entry + 1, bound, value)
-                            elif listed:
+                            elif listed and kinds[reason] != RETRACE:
                                 at = first_record(record_values[reason], record_rows[reason], record_counts[reason], value, bound)
                             else:
                                 at = first_holding(
-                                    entry, entry + 1, bound, reason, value, bought, quantity, cost, scale, market, script
+                                    entry, entry + 1, bound, reason, values[c], bought, quantity, cost, scale, market, script
                                 )
                             if at < row or (at == row and at < last and reason < found):
                                 row, found = at, reason
                         if any_scan:
+                            bound = min(row + 1, last)
                             at = scan(
-                                entry, entry + 1, min(row + 1, last), True, bought, quantity, cost, values[c], market, script
+                                entry, entry + 1, bound, True, True, bought, quantity, cost, scale, values[c], market, script
                             )
                             row, found = min(row, at), -1
                     else:
-                        row = scan(entry, entry + 1, last, False, bought, quantity, cost, values[c], market, script)
+                        row = scan(entry, entry + 1, last, False, False, bought, quantity, cost, scale, values[c], market, script)
                     if row < last:
                         price = book_price(bids, row, quantity, levels)
                         if not price > 0.0:
-                            row, price = sell_from(entry, row, last, bought, quantity, levels, cost, values[c], market, script)
+                            row, price = sell_from(
+                                entry, row, last, exact, bought, quantity, levels, cost, scale, values[c], market, script
+                            )
                             found = -1
                     else:
                         price = forced_sale_price(bids, last, quantity, levels)

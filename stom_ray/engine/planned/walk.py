@@ -48,7 +48,7 @@ class Walk:
         self.script = script_of(plan)
         self.candidates = candidates
         self.bid_levels = bid_levels
-        shared = share(candidates)
+        shared = share(candidates, self.script.starts)
         n, buys, exits = len(candidates.unfit), len(shared.place), len(shared.exits[0])
         combinations = f"{buys:,} combinations of buy values and {exits:,} of exit values"
         self.pieces: list[_Grid | _Rows]
