@@ -106,6 +106,11 @@ class GateRows:
         """The rows at these places among these rows."""
         return replace(self, local=index if self.local is None else self.local.take(index))
 
+    def part(self, rows: slice) -> GateRows:
+        """Consecutive rows of a whole block: sessions that begin and end among them."""
+        count, texts, from_first = self.count[rows], self.texts[:, rows], self.from_first[rows]
+        return replace(self, start=rows.start, stop=rows.stop, count=count, texts=texts, from_first=from_first)
+
     def whole(self) -> GateRows:
         return self if self.local is None else replace(self, local=None)
 
@@ -148,7 +153,7 @@ class RowValues(RowArithmetic):
     경과틱수, unknown without. counting: whether a division by zero that the corrected profile counts is an effect.
 
     `value` and `truth` take a `reach`: the rows on which the expression is evaluated. What is found elsewhere is anything, and
-    only rows within reach are noted in `effects`.
+    only rows within reach are noted in `effects`. Callers hold `np.errstate(all="ignore")` around them.
     """
 
     def __init__(

@@ -120,11 +120,13 @@ def bounded(found: Known) -> Known:
             unknown = either(unknown, both(whole.unknown, negative_zero))
         if whole.surely is not False:
             values = np.where(whole.surely, values + 0.0, values)
-    small = mask(np.abs(values) <= LARGEST_INT)
+    size = np.abs(values)
+    small = mask(size < LARGEST_INT)
     if small is not True or unknown is not False:
+        edge = mask(size == LARGEST_INT)  # 2**53 itself, or 2**53 + 1 that rounded to it and is a float in Python
         surely = both(both(whole.surely, small), inverse(unknown))
-        settled = whole.settled and unknown is False
-        whole = Truth(surely, surely if settled else both(whole.perhaps, either(small, unknown)))
+        settled = whole.settled and unknown is False and edge is False
+        whole = Truth(surely, surely if settled else both(whole.perhaps, either(either(small, edge), unknown)))
     return Known(values, unknown, found.plain, whole)
 
 

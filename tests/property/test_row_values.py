@@ -16,7 +16,7 @@ from stom_ray.conditions.faults import FaultError
 from stom_ray.conditions.frame import Frame
 from stom_ray.conditions.interpreter import Interpreter
 from stom_ray.conditions.verifier import verify_strategy
-from stom_ray.engine import row_values
+from stom_ray.engine import row_values, row_values_block
 from stom_ray.engine.kernel_bind import Block, batch_windows
 from stom_ray.engine.row_values_block import BlockValues
 from stom_ray.engine.types import EngineConfig, ParamMatrix
@@ -246,26 +246,33 @@ def check(make_panel, seed: int, profile: str, hazard: float, layout_odd: float,
             block, windows[0], (batch.faults != 0).any(axis=0), bindings=bindings, elapsed=strategy.elapsed, counting=counting
         )
         reach = values.buying_rows(1)
+        if seed % 4 == 3:
+            reach &= np.random.default_rng(seed).random(len(reach)) < 0.2
         elapsed = values.elapsed_effects()
-        ((rows_of, gate, within),) = values._runs(reach)
-        assert rows_of == slice(0, values.n_rows)
-        gate.run(strategy.buy, within)
-        effects = np.broadcast_to(gate.effects, values.n_rows)
-        for row_values_ in rows:
+        gates, effects = {}, values.effects_of(strategy.buy, reach)
+        for places, gate, within in values._groups(reach):
+            gate.run(strategy.buy, within)
+            here = np.arange(values.n_rows)[places]
+            gates |= {int(row): (gate, position) for position, row in enumerate(here)}
+            assert np.array_equal(effects[here], reach[here] & gate.effects)
+        for candidate in rows:
             interpreter = Interpreter(strategy, block.binding.rows)
-            spoiled = set()
-            for frame, fault in frames(market, interpreter, tuple(row_values_)):
+            for frame, fault in frames(market, interpreter, tuple(candidate)):
                 where = f"seed {seed}, {profile}, {bound} bound, row {frame.row}, {fault or 'no fault'}"
                 if "elapsed" in fault:
                     assert elapsed[frame.row] or not (counting or fault == "elapsed"), where
-                    spoiled.add(frame.row)
+                    continue
+                if not reach[frame.row]:
                     continue
                 if fault and (counting or fault != "counted"):
                     assert effects[frame.row], where
-                if fault not in ("", "counted") or not reach[frame.row]:
+                if fault not in ("", "counted"):
                     continue
                 for name, expected in frame.temporaries.items():
-                    known += check_value(gate.temporary(name).value, frame.row, expected, f"{where}, {name}")
+                    gate, position = gates[frame.row]
+                    is_known = check_value(gate.temporary(name).value, position, expected, f"{where}, {name}")
+                    assert is_known or hazard or bound < N_VARS, f"{where}, {name} is not known"
+                    known += is_known
                     total += 1
     return known, total
 
@@ -273,6 +280,7 @@ def check(make_panel, seed: int, profile: str, hazard: float, layout_odd: float,
 @pytest.fixture(autouse=True)
 def _few_rows_are_taken_apart(monkeypatch):
     monkeypatch.setattr(row_values, "FEWEST", 2)
+    monkeypatch.setattr(row_values_block, "RUN_ROWS", 30)
 
 
 @pytest.mark.parametrize("profile", ["stom", "corrected"])
@@ -282,3 +290,34 @@ def test_what_is_known_of_rows_is_what_the_interpreter_finds(make_panel, seed, p
         for part in range(3):
             hazard = (0.0, 0.05, 0.2)[part]
             check(make_panel, 100 * part + seed, profile, hazard, (0.0, 0.1, 0.3)[seed % 3], counting=seed % 2 == 0)
+
+
+@pytest.mark.parametrize("profile", ["stom", "corrected"])
+@pytest.mark.parametrize("seed", range(8))
+def test_expressions_over_a_block_are_the_interpreters(make_panel, seed, profile):
+    market = random_market(make_panel, seed, 0.1)
+    writer = Writer(500 + seed, 0.0)
+    parts, number = tuple(writer.truth(2) for _ in range(4)), writer.number(3)
+    body = (ir.Assign("가나", number), ir.Assign("매수", ir.Logic("and", parts)))
+    strategy = ir.Strategy(ir.Program("buy", body), ir.Program("sell", ()), ("전략종료청산",), (), N_VARS, profile)
+    candidate = [5, 3, 2.5, 0, -1, 1e12]
+    emitted, config = emit_kernel(strategy, "tick_v1"), EngineConfig(profile=profile, loaded_lengths=(5,))
+    block = Block(market, emitted, config, 0, 0)
+    batch = batch_windows(emitted, ParamMatrix.from_rows([candidate]), profile == "stom")
+    bindings = {index: (float(value), isinstance(value, float)) for index, value in enumerate(candidate)}
+    values = BlockValues(block, block.window_table(batch)[0], (batch.faults != 0).any(axis=0), bindings=bindings)
+    some = np.random.default_rng(seed).random(values.n_rows) < 0.2
+    for reach in (None, some):
+        numbers, number_unknown = values.numbers(number, reach)
+        truth, unknown = values.truth(ir.Logic("and", parts), reach)
+        if reach is not None:
+            assert np.isnan(numbers[~reach]).all()
+            assert not truth[~reach].any()
+        with np.errstate(all="ignore"):
+            for frame, fault in frames(market, Interpreter(strategy, block.binding.rows), tuple(candidate)):
+                if fault not in ("", "counted") or not (reach is None or reach[frame.row]):
+                    continue
+                if not number_unknown[frame.row]:
+                    assert bits(numbers[frame.row]) == bits(frame.temporaries["가나"])
+                if not unknown[frame.row]:
+                    assert truth[frame.row] == bool(frame.temporaries["매수"])
