@@ -133,7 +133,7 @@ class CompiledKernel:
         recorded = np.concatenate([np.empty((0, len(TRADE_FIELDS)), dtype=np.int64), *(part.trades for part in done)])
         if (faults[:, 0] >= 0).any():
             recorded = recorded[faults[recorded[:, 0], 0] < 0]
-        return block_trades(block, recorded)
+        return _trades(block, recorded)
 
     def _run_chunk(self, bound: _Bound, session_from: int, session_to: int) -> _Part:
         """Sessions of a block, with buffers of trades that grow as they fill up."""
@@ -221,7 +221,7 @@ def _chunks(offsets: Ints, wanted: NDArray[np.bool_], count: int) -> list[tuple[
     return [(first, last) for first, last in itertools.pairwise(cuts) if wanted[first]]
 
 
-def block_trades(block: Block, recorded: Ints) -> Trades:
+def _trades(block: Block, recorded: Ints) -> Trades:
     """Recorded trades (n, 7) of a block, in TRADE_FIELDS order, as the engine's; rows and sessions of the whole selection."""
     panel, rows = block.panel, block.binding.rows
     buy_row, sell_row = recorded[:, 2], recorded[:, 3]

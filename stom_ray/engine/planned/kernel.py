@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from stom_ray.conditions import ir
 from stom_ray.conditions.passes import parameters_read
 from stom_ray.conditions.terms import NotCut, Threshold, structural
-from stom_ray.conditions.traversal import programs_of
+from stom_ray.conditions.traversal import programs_of, walk
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.kernel import DEFAULT_MEMORY, CompiledKernel
 from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows, split_selection
 from stom_ray.engine.planned.candidates import candidates_of
 from stom_ray.engine.planned.cut import Cut, cut
 from stom_ray.engine.planned.prepared import Prepared, prepare
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.planned.walk import Walk
 from stom_ray.engine.trades import concatenate
 from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult, Trades
@@ -80,16 +81,33 @@ class CpuKernel:
 
     def run(self, params: ParamMatrix, threads: int = 1) -> RunResult:
         """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others."""
+        parts = self._run(params, threads, summing=False)
+        return merged([(part.rows, result) for part in parts for result in part.results], len(params))
+
+    def totals(self, params: ParamMatrix, threads: int = 1) -> Totals:
+        """Each candidate's sums, added up while the kernels walk: no trade is kept, however many there are."""
+        day = self.selection.selected.session_day
+        totals = Totals.zeros(len(params), np.unique(day))
+        faults: list[Fault] = []
+        for part in self._run(params, threads, summing=True):
+            for sums in part.sums:
+                totals.add(sums, part.rows)
+            for result in part.results:
+                totals.add(Totals.of(result, len(part.rows), day), part.rows)
+                faults += [replace(fault, candidate=int(part.rows[fault.candidate])) for fault in result.faults]
+        return totals.without(tuple(sorted(faults, key=lambda fault: fault.candidate)))
+
+    def _run(self, params: ParamMatrix, threads: int, summing: bool) -> list[_Part]:
         if threads < 1:
             raise ConfigError(f"threads is {threads}: expected at least 1")
         check_run(self.strategy, self.selection, params, self.config)
-        parts = list(self._parts(params, threads))
+        parts = list(self._parts(params, threads, summing))
         self.plans = tuple(part.used for part in parts)
-        return merged([(part.rows, result) for part in parts for result in part.results], len(params))
+        return parts
 
     # Plans
 
-    def _parts(self, params: ParamMatrix, threads: int) -> Iterator[_Part]:
+    def _parts(self, params: ParamMatrix, threads: int, summing: bool) -> Iterator[_Part]:
         bound, plan = self._plan(params)
         if isinstance(plan, NotCut):
             yield self._generated(params, np.arange(len(params)), plan.reason, threads)
@@ -100,7 +118,7 @@ class CpuKernel:
             yield self._generated(params, np.arange(len(params)), reason, threads)
             return
         for rows in groups:
-            yield from self._group(params, rows, bound, plan, threads)
+            yield from self._group(params, rows, bound, plan, threads, summing)
 
     def _plan(self, params: ParamMatrix) -> tuple[frozenset[int], Cut | NotCut]:
         """(variables that count as constants, the texts cut). A term that is no threshold makes constants of its variables."""
@@ -124,9 +142,11 @@ class CpuKernel:
     def _generated(self, params: ParamMatrix, rows: Ints, reason: str, threads: int) -> _Part:
         result = self.generated.run(chosen(params, rows), threads)
         n = self.selection.selected.n_sessions
-        return _Part(rows, (result,), PlanUsed("generated", len(rows), reason, n, n))
+        return _Part(rows, PlanUsed("generated", len(rows), reason, n, n), (result,))
 
-    def _group(self, params: ParamMatrix, rows: Ints, bound: frozenset[int], plan: Cut, threads: int) -> Iterator[_Part]:
+    def _group(
+        self, params: ParamMatrix, rows: Ints, bound: frozenset[int], plan: Cut, threads: int, summing: bool
+    ) -> Iterator[_Part]:
         """Candidates that differ in thresholds only."""
         strict = self.strategy.profile == "stom"
         here = chosen(params, rows)
@@ -141,15 +161,18 @@ class CpuKernel:
         walk = Walk(plan, candidates, self.config.bid_levels)
         bindings = {index: (float(here.values[0, index]), bool(here.is_float[0, index])) for index in bound}
         troubled = np.zeros(self.selection.selected.n_sessions, dtype=np.bool_)
-        results = []
+        results, sums = [], []
         for block in self._blocks():
             prepared = self._prepare(block, plan, bindings, here)
             troubled[block.session_from : block.session_from + block.panel.n_sessions] = prepared.troubled
-            results.append(RunResult(walk.trades(block, prepared, threads)))
+            if summing:
+                sums.append(walk.totals(block, prepared, threads))
+            else:
+                results.append(RunResult(walk.trades(block, prepared, threads)))
         if troubled.any():
             results.append(self.generated.run(here, threads, troubled))
         used = PlanUsed(walk.name, len(rows), walk.reason, len(troubled), int(troubled.sum()))
-        yield _Part(rows, tuple(results), used)
+        yield _Part(rows, used, tuple(results), tuple(sums))
 
     # Blocks
 
@@ -180,16 +203,15 @@ WORKING_COLUMNS = 12
 
 @dataclass(frozen=True)
 class _Part:
-    """Results of some rows of a batch, whose candidates are numbered among them."""
+    """Results of some rows of a batch, whose candidates are numbered among them. sums: when only those are wanted."""
 
     rows: Ints
-    results: tuple[RunResult, ...]
     used: PlanUsed
+    results: tuple[RunResult, ...]
+    sums: tuple[Totals, ...] = ()
 
 
 def variables_in(node: ir.Expr) -> set[int]:
-    from stom_ray.conditions.traversal import walk
-
     return {one.index for one in walk(node) if isinstance(one, ir.Var)}
 
 
@@ -220,10 +242,12 @@ def merged(parts: list[tuple[Ints, RunResult]], n: int) -> RunResult:
             faults[candidate] = replace(fault, candidate=candidate)
         moved.append(replace(result.trades, candidate=rows[result.trades.candidate]))
     trades = concatenate(moved) if len(moved) > 1 else moved[0]
+    found = tuple(faults[candidate] for candidate in sorted(faults))
+    if len(moved) == 1 and not faults and np.all(np.diff(trades.candidate) >= 0):
+        return RunResult(trades, found, dict(divisions))
     stopped = np.zeros(n, dtype=np.bool_)
     stopped[list(faults)] = True
     order = np.lexsort((trades.buy_row, trades.candidate))
-    if stopped.any():
-        order = order[~stopped[trades.candidate[order]]]
+    order = order[~stopped[trades.candidate[order]]]
     ordered = Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})
-    return RunResult(ordered, tuple(faults[candidate] for candidate in sorted(faults)), dict(divisions))
+    return RunResult(ordered, found, dict(divisions))

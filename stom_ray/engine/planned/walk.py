@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.conditions.emit_cpu import TRADE_FIELDS
-from stom_ray.engine.kernel import block_trades
 from stom_ray.engine.kernel_bind import Block
 from stom_ray.engine.planned.candidates import Candidates, Shared, Transposed, share, transpose
 from stom_ray.engine.planned.cut import Cut, script_of
 from stom_ray.engine.planned.grid import walk_grid
 from stom_ray.engine.planned.labels import find_reasons
 from stom_ray.engine.planned.prepared import Prepared
+from stom_ray.engine.planned.results import trades_of
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.planned.transposed import walk_rows
-from stom_ray.engine.trades import concatenate
 from stom_ray.engine.types import Floats, Ints, Trades
 
 FIRST_BUFFER = 1 << 14  # trades
@@ -26,19 +25,6 @@ ROWS_AT_ONCE = 1_024  # candidates of a `rows` walk: its tables grow with the sq
 FEW = 32  # candidates for which bits of candidates do not pay
 CHUNKS_PER_THREAD = 4
 SAMPLE = 4_096  # rows on which the terms' order is decided
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Sums of each candidate. trades, wins (profit >= 0), profit (KRW), held_s (seconds): (n,). daily_profit: (n, n_days) KRW, by
-    `days`."""
-
-    trades: Ints
-    wins: Ints
-    profit: Ints
-    held_s: Ints
-    daily_profit: Ints
-    days: Ints
 
 
 class Walk:
@@ -61,25 +47,18 @@ class Walk:
             self.pieces = [_Rows(candidates, np.arange(start, min(start + ROWS_AT_ONCE, n))) for start in starts]
 
     def trades(self, block: Block, prepared: Prepared, threads: int) -> Trades:
-        """Trades by session, then candidate, then time, of the sessions that have no trouble."""
-        found = []
-        for piece in self.pieces:
-            recorded = piece.record(self, block, prepared, threads)
-            fields = np.empty((len(recorded), len(TRADE_FIELDS)), dtype=np.int64)
-            fields[:, 0], fields[:, 1] = recorded[:, 1], recorded[:, 0]
-            fields[:, 2:4], fields[:, 5] = recorded[:, 2:4], recorded[:, 4]
-            fields[:, 4] = block.entry[0][recorded[:, 2]]
-            labels = np.append(self.script.labels, 0)  # place -1: sold by force
-            fields[:, 6] = labels[recorded[:, 5]]
-            found.append(block_trades(block, fields))
-        return concatenate(found) if len(found) > 1 else found[0]
+        """Trades by candidate, then time, of the sessions that have no trouble."""
+        labels = np.append(self.script.labels, 0)
+        n = len(self.candidates.unfit)
+        recorded = [piece.record(self, block, prepared, threads) for piece in self.pieces]
+        return trades_of(recorded[0] if len(recorded) == 1 else np.concatenate(recorded), labels, n, block)
 
     def totals(self, block: Block, prepared: Prepared, threads: int) -> Totals:
-        parts = [piece.total(self, block, prepared, threads) for piece in self.pieces]
-        if len(parts) == 1:
-            return parts[0]
-        names = ("trades", "wins", "profit", "held_s", "daily_profit")
-        return Totals(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}, days=parts[0].days)
+        """Sums over the sessions that have no trouble."""
+        totals = Totals.zeros(len(self.candidates.unfit), np.unique(block.panel.session_day))
+        for piece in self.pieces:
+            piece.total(self, block, prepared, threads, totals)
+        return totals
 
 
 class _Piece:
@@ -118,10 +97,11 @@ class _Piece:
         find_reasons(recorded, values, lasts, prepared.market, walk.script.kernel(), block.costs)
         return recorded
 
-    def total(self, walk: Walk, block: Block, prepared: Prepared, threads: int) -> Totals:
+    def total(self, walk: Walk, block: Block, prepared: Prepared, threads: int, totals: Totals) -> None:
+        """Fills in the rows of this piece's candidates."""
         n = len(self.rows)
-        days, day_of = np.unique(block.panel.session_day, return_inverse=True)
-        daily = np.zeros((len(days), n), dtype=np.int64)
+        day_of = np.searchsorted(totals.days, block.panel.session_day)
+        daily = np.zeros((len(totals.days), n), dtype=np.int64)
         by_day = prepared.open_sessions[np.argsort(day_of[prepared.open_sessions], kind="stable")]
 
         def run(sessions: Ints) -> Ints:
@@ -129,10 +109,11 @@ class _Piece:
             self.call(walk, block, prepared, _Call(sessions, False, (day_of, daily, tallies), np.zeros(1, dtype=np.int64)))
             return tallies
 
-        sums = np.sum(_over(run, by_day, threads, day_of) or [np.zeros((3, n), dtype=np.int64)], axis=0)
-        back = np.argsort(self.rows, kind="stable")
-        profit = daily.sum(axis=0)
-        return Totals(sums[0][back], sums[1][back], profit[back], sums[2][back], np.ascontiguousarray(daily.T[back]), days)
+        for tallies in _over(run, by_day, threads, day_of):
+            totals.trades[self.rows] += tallies[0]
+            totals.wins[self.rows] += tallies[1]
+            totals.held_s[self.rows] += tallies[2]
+        totals.daily_profit[self.rows] = daily.T
 
 
 @dataclass
