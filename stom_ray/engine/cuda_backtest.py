@@ -16,6 +16,7 @@ from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.cuda_device import CupyDevice, Device
 from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Recorded, ResidentBlock
+from stom_ray.engine.cuda_open import OpenRows, following_rows
 from stom_ray.engine.kernel_bind import BatchWindows, Block, WindowKey, batch_windows, gate_rows, split_selection
 from stom_ray.engine.kernel_runtime import trade_amounts
 from stom_ray.engine.trades import concatenate
@@ -74,12 +75,15 @@ class CudaBacktest:
         rows = self._driver.rows_per_block(columns)
         if self.selection.selected.n_rows <= rows:
             if self._whole is None:
-                self._whole = _Resident(Block(self.selection, self._emitted, self.config, 0, 0))
+                self._whole = self._resident(Block(self.selection, self._emitted, self.config, 0, 0))
             yield self._whole
             return
         self._whole = None
         for part, row, session in split_selection(self.selection, rows):
-            yield _Resident(Block(part, self._emitted, self.config, row, session))
+            yield self._resident(Block(part, self._emitted, self.config, row, session))
+
+    def _resident(self, block: Block) -> _Resident:
+        return _Resident(block, OpenRows(self.strategy, self.config, self._emitted, block))
 
     def _window_keys(self, windows: BatchWindows) -> set[WindowKey]:
         """Every (function, length) that the batch may need a column for."""
@@ -110,8 +114,9 @@ class CudaBacktest:
 class _Resident:
     """A block on the host with its copy on the device, made at its first run."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, rows: OpenRows) -> None:
         self.block = block
+        self._rows = rows
         self._copy: ResidentBlock | None = None
         self._written: dict[int, WindowKey] = {}
 
@@ -119,7 +124,7 @@ class _Resident:
         self, driver: CudaDriver, buy: ir.Program, params: ParamMatrix, windows: BatchWindows, stopped: NDArray[np.bool_]
     ) -> Recorded:
         block = self.block
-        table = block.window_table(windows)
+        following, table = following_rows(block, buy, self._rows, params, windows)
         loaded = block.loaded_tables()
         batch = BatchArrays(
             params=np.ascontiguousarray(params.values, dtype=np.float64),
@@ -128,7 +133,7 @@ class _Resident:
             windows=table,
             loaded_lengths=loaded[0],
             loaded_columns=loaded[1],
-            following=block.following(buy, windows, table),
+            following=following,
             stopped=stopped,
         )
         return driver.run(self._resident(driver, windows, table, loaded), batch)
