@@ -60,17 +60,22 @@ def simulate(path: str | Path, *, edge: str = "none", overwrite: bool = False, *
     return generate(path, SimulateConfig(edge=planted, **settings), overwrite=overwrite)
 
 
-def ingest(paths: Sequence[str | Path], store: str | Path, *, workers: int = 2, ray: bool = False) -> IngestReport:
-    """Read databases into a store, taking only what is new or changed. Raises StoreError, SchemaError."""
+def ingest(
+    paths: Sequence[str | Path], store: str | Path, *, workers: int = 2, verify: bool = False, ray: bool = False
+) -> IngestReport:
+    """Read databases into a store, taking only what is new or changed. Raises StoreError, SchemaError.
+
+    verify: read every table through the SQLite library as well, and compare; what differs is in the report's `failed`.
+    """
     from stom_ray.store.ingest import ingest as read
 
     if not ray:
-        return read(paths, store, workers=workers)
+        return read(paths, store, workers=workers, verify=verify)
     from stom_ray.distributed.data import run_on_ray
     from stom_ray.distributed.session import session
 
     with session(num_cpus=workers):
-        return read(paths, store, tasks_runner=run_on_ray)
+        return read(paths, store, verify=verify, tasks_runner=run_on_ray)
 
 
 def check(buy: str | bytes, sell: str | bytes, **options: Any) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from stom_ray.store.plan import SourceFile
 from stom_ray.store.quality import TableQuality
 from stom_ray.store.rankings import Instrument, RankingDay, read_instruments, read_rankings
 from stom_ray.store.segments import write_rankings, write_segment
-from stom_ray.store.snapshot import read_snapshot
+from stom_ray.store.snapshot import Snapshot, read_snapshot
+from stom_ray.store.verify import verify_rankings
 
 Days = tuple[int, ...]
 Read = tuple[SourceFile, list[Session], TableQuality]
@@ -75,18 +77,28 @@ def _add_segment(folder: Path, code: str, manifest: TableManifest, group: Sequen
         at = stop
 
 
-def commit_rankings(store: Path, source: SourceFile) -> str | None:
-    """Takes the source's ranking days and names, unless they are as last seen. Returns why they could not be read, if so."""
+def commit_rankings(store: Path, source: SourceFile, *, verify: bool = False) -> str | None:
+    """Takes the source's ranking days and names, unless they are as last seen. Returns why they could not be read, if so.
+
+    verify: read them in any case, and through the SQLite library too.
+    """
     folder = table_folder(store, RANKINGS)
     manifest = read_table_manifest(folder)
-    if manifest.done.get(source.path) == source.signature:
+    if manifest.done.get(source.path) == source.signature and not verify:
         return None
     try:
-        days, names = read_snapshot(source.path, lambda snapshot: (read_rankings(snapshot), read_instruments(snapshot)))
+        days, names = read_snapshot(source.path, partial(_read_rankings, verify=verify))
     except (StoreError, SchemaError) as error:
         return str(error)
     _take_rankings(folder, manifest, source, days or {}, names)
     return None
+
+
+def _read_rankings(snapshot: Snapshot, *, verify: bool) -> tuple[dict[int, RankingDay] | None, dict[str, Instrument]]:
+    days = read_rankings(snapshot)
+    if verify:
+        verify_rankings(snapshot, days)
+    return days, read_instruments(snapshot)
 
 
 def _take_rankings(

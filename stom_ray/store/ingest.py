@@ -18,14 +18,15 @@ from pathlib import Path
 
 from stom_ray.errors import ConfigError, SchemaError, StoreError
 from stom_ray.store.commit import commit_rankings, commit_table
-from stom_ray.store.manifest import RANKINGS, locked_store, open_store
+from stom_ray.store.manifest import RANKINGS, check_place, locked_store, open_store
 from stom_ray.store.parts import Session, table_sessions
-from stom_ray.store.plan import SourceFile, TableTask, make_plan
+from stom_ray.store.plan import SourceFile, TableTask, look, make_plan
 from stom_ray.store.quality import TableQuality, clean
 from stom_ray.store.report import IngestReport, TableResult
 from stom_ray.store.room import Room
 from stom_ray.store.snapshot import Schemas, Snapshot, read_snapshot
 from stom_ray.store.table import instrument_tables, read_table
+from stom_ray.store.verify import verified_checksum
 
 WRITING = 2  # threads beyond the workers: what they computed is being written meanwhile
 
@@ -37,14 +38,16 @@ def ingest(
     store_dir: str | Path,
     *,
     workers: int = 1,
+    verify: bool = False,
     tasks_runner: Runner | None = None,
     progress: Callable[[TableResult], None] | None = None,
 ) -> IngestReport:
     """Takes what is new or changed in these databases into the store, which is made when it is not there.
 
-    workers: threads reading tables at a time. tasks_runner: runs the tasks instead (Ray); whoever runs them, the store is the
-    same. progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a full disk,
-    another ingest at work; tables that cannot be read are in the report.
+    workers: threads reading tables at a time. verify: read every table, unchanged ones too, a second time through the SQLite
+    library; a table that comes out different fails. tasks_runner: runs the tasks instead (Ray); whoever runs them, the store is
+    the same. progress: called with each finished table. Raises StoreError for files and folders that cannot be used, a full
+    disk, another ingest at work; tables that cannot be read are in the report.
     """
     if workers < 1:
         raise ConfigError(f"workers is {workers}: expected at least 1")
@@ -52,9 +55,11 @@ def ingest(
     if not files:
         raise StoreError("no database given: pass at least one path")
     store = Path(store_dir).absolute()
+    check_place(store)
+    sources = look(files)
     with locked_store(store):
         open_store(store, create=True)
-        plan = make_plan(files, store)
+        plan = make_plan(sources, store, verify=verify)
         runner = tasks_runner or (run_serially if workers == 1 else partial(run_in_threads, workers=workers))
         results: list[TableResult] = []
         for result in runner(plan.tasks):
@@ -120,20 +125,22 @@ def run_task(task: TableTask, tools: Tools | None = None) -> TableResult:
 
 def _run(task: TableTask, tools: Tools) -> TableResult:
     if task.code == RANKINGS:
-        reasons = {source.path: commit_rankings(Path(task.store), source) for source in task.sources}
+        reasons = {source.path: commit_rankings(Path(task.store), source, verify=task.verify) for source in task.sources}
         return TableResult(RANKINGS, failed={path: why for path, why in reasons.items() if why is not None})
     sessions: dict[int, Session] = {}
     read: list[tuple[SourceFile, list[Session], TableQuality]] = []
+    checksums: dict[str, str] = {}
     failed: dict[str, str] = {}
     with tools.computing:
         for source in task.sources:
             try:
-                work = partial(_read, code=task.code, source=source, room=tools.room)
-                found, quality = read_snapshot(source.path, work, tools.schemas)
+                work = partial(_read, task=task, source=source, room=tools.room)
+                found, quality, checksum = read_snapshot(source.path, work, tools.schemas)
             except (StoreError, SchemaError) as error:
                 failed[source.path] = str(error)
                 continue
             read.append((source, found, quality))
+            checksums |= {source.path: checksum} if checksum else {}
             sessions |= {one.day: one for one in found}
     new, changed = commit_table(Path(task.store), task.code, read) if read else ((), ())
     return TableResult(
@@ -145,11 +152,15 @@ def _run(task: TableTask, tools: Tools) -> TableResult:
         same_days=len(sessions) - len(new) - len(changed),
         quality={source.path: quality for source, _, quality in read},
         failed=failed,
+        checksums=checksums,
     )
 
 
-def _read(snapshot: Snapshot, code: str, source: SourceFile, room: Room) -> tuple[list[Session], TableQuality]:
-    if code not in snapshot.schema.columns:
+def _read(snapshot: Snapshot, task: TableTask, source: SourceFile, room: Room) -> tuple[list[Session], TableQuality, str]:
+    """(sessions, quality, checksum: empty unless the task says verify)."""
+    if task.code not in snapshot.schema.columns:
         snapshot.learn(instrument_tables(snapshot))
-    table, quality = clean(read_table(snapshot, code, room.take))
-    return table_sessions(table, f"{source.path}, table {code}", source.ranked), quality
+    raw = read_table(snapshot, task.code, room.take)
+    checksum = verified_checksum(snapshot, raw) if task.verify else ""
+    table, quality = clean(raw)
+    return table_sessions(table, f"{source.path}, table {task.code}", source.ranked), quality, checksum

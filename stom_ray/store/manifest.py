@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ class TableManifest:
     names: dict[str, tuple[str, bool | None]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        days = {day: vars(entry) for day, entry in self.days.items()}
+        segments = {name: vars(entry) for name, entry in self.segments.items()}
+        return {"schema_version": SCHEMA_VERSION, **vars(self), "days": days, "segments": segments}
 
 
 def is_store(path: Path) -> bool:
@@ -80,6 +83,14 @@ def open_store(folder: Path, *, create: bool = False) -> None:
 
     Raises StoreError for what is no store, and for another version, naming both.
     """
+    if not check_place(folder):
+        if not create:
+            raise StoreError(f"{folder}: no store here (no {TOP}): make one with ingest, or give the path of a database file")
+        write_json(folder / TOP, {"format": FORMAT, "schema_version": SCHEMA_VERSION})
+
+
+def check_place(folder: Path) -> bool:
+    """True for a store of this version, False where one can be begun; writes nothing. Raises StoreError for anything else."""
     if is_store(folder):
         found = _read_json(folder / TOP)
         if found.get("format") != FORMAT:
@@ -90,22 +101,22 @@ def open_store(folder: Path, *, create: bool = False) -> None:
                 f"{folder}: store of schema version {version}, this program reads and writes {SCHEMA_VERSION}: ingest the "
                 "databases again into a new folder, or use the program version that made it"
             )
-        return
+        return True
     if folder.exists() and not folder.is_dir():
         raise StoreError(f"{folder}: is a file: a store is a folder")
-    if not create:
-        raise StoreError(f"{folder}: no store here (no {TOP}): make one with ingest, or give the path of a database file")
     if folder.exists() and any(not one.name.startswith(LOCK) for one in folder.iterdir()):
         raise StoreError(f"{folder}: is not empty and no store: choose a new folder")
-    write_json(folder / TOP, {"format": FORMAT, "schema_version": SCHEMA_VERSION})
+    return False
 
 
 @contextlib.contextmanager
 def locked_store(folder: Path) -> Iterator[None]:
     """Only one ingest at a time writes a store. Raises StoreError when another is running.
 
-    The lock is an exclusive transaction on an empty SQLite file: it works on every system and ends with its process.
+    The lock is an exclusive transaction on an empty SQLite file: it works on every system and ends with its process. What was
+    made here and holds nothing in the end is taken away again.
     """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         connection = apsw.Connection(str(folder / LOCK))
@@ -118,7 +129,28 @@ def locked_store(folder: Path) -> Iterator[None]:
             raise StoreError(f"{folder}: another ingest is writing it: wait until it has finished") from error
         except apsw.Error as error:
             raise StoreError(f"{folder / LOCK}: cannot be locked ({error}): delete it, or choose another folder") from error
-        yield
+        try:
+            yield
+        finally:
+            if not _holds_anything(folder):
+                _remove_empty_store(folder, missing)
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Whether some table was committed."""
+    return any((folder / part).exists() and any((folder / part).rglob(TOP)) for part in (TICKS, RANKINGS))
+
+
+def _remove_empty_store(folder: Path, made: list[Path]) -> None:
+    """Takes away what an ingest makes before its first commit, unfinished files too, and the folders that it made for it."""
+    for part in (TICKS, RANKINGS):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    with contextlib.suppress(OSError):  # a system may keep what is open; it is empty, and the next ingest takes it
+        for one in folder.iterdir():
+            if one.name == TOP or one.name.startswith(LOCK):
+                one.unlink(missing_ok=True)
+        for one in made:
+            one.rmdir()
 
 
 def table_folder(store: Path, name: str) -> Path:
@@ -160,7 +192,7 @@ def write_table_manifest(folder: Path, manifest: TableManifest) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Replaces a JSON file whole."""
-    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True)
     write_atomically(path, lambda file: _write_text(file, text))
 
 

@@ -26,12 +26,13 @@ class SourceFile:
 class TableTask:
     """Read one table in these sources, in this order; a day in several of them is the last one's.
 
-    code: an instrument, or `moneytop` for rankings and names.
+    code: an instrument, or `moneytop` for rankings and names. verify: read every row through the library too, and compare.
     """
 
     store: str
     code: str
     sources: tuple[SourceFile, ...]
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,25 @@ class Plan:
     unchanged: tuple[str, ...]
 
 
-def make_plan(paths: Sequence[Path], store: Path) -> Plan:
-    """Looks at the files and the store, reads no rows. Raises StoreError and SchemaError for a file that is none of STOM's."""
-    sources = tuple(read_snapshot(path.absolute(), source_file) for path in dict.fromkeys(paths))
+def look(paths: Sequence[Path]) -> tuple[SourceFile, ...]:
+    """The databases as they are now; reads no rows. Raises StoreError and SchemaError for a file that is none of STOM's."""
+    return tuple(read_snapshot(path.absolute(), source_file) for path in dict.fromkeys(paths))
+
+
+def make_plan(sources: Sequence[SourceFile], store: Path, *, verify: bool = False) -> Plan:
+    """What the store lacks of these databases; with `verify` all of them. Reads the store's manifests only."""
     codes = sorted({code for source in sources for code in source.tables})
     tasks: list[TableTask] = []
     unchanged: list[str] = []
     for code in (RANKINGS, *codes):
         done = read_table_manifest(table_folder(store, code)).done
         holding = [replace(source, tables=()) for source in sources if code == RANKINGS or code in source.tables]
-        stale = tuple(source for source in holding if done.get(source.path) != source.signature)
+        stale = tuple(source for source in holding if verify or done.get(source.path) != source.signature)
         if stale:
-            tasks.append(TableTask(str(store), code, stale))
+            tasks.append(TableTask(str(store), code, stale, verify))
         elif code != RANKINGS:
             unchanged.append(code)
-    return Plan(str(store), sources, tuple(tasks), tuple(unchanged))
+    return Plan(str(store), tuple(sources), tuple(tasks), tuple(unchanged))
 
 
 def require_instruments(snapshot: Snapshot) -> list[str]:

@@ -15,7 +15,11 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class TableResult:
-    """One table of an ingest, `moneytop` too. rows read and kept over its sources; days yyyymmdd; failed: source -> why."""
+    """One table of an ingest, `moneytop` too.
+
+    rows read and kept over its sources; days yyyymmdd; failed: source -> why; checksums: source -> SHA-256 of its rows there,
+    when they were compared with what the library reads.
+    """
 
     code: str
     rows: int = 0
@@ -25,6 +29,7 @@ class TableResult:
     same_days: int = 0
     quality: Mapping[str, TableQuality] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "quality": {path: one.to_json() for path, one in self.quality.items()}}
@@ -79,6 +84,7 @@ class IngestReport:
             "tables_unchanged": len(self.plan.unchanged),
             "counts": self.counts,
             "failed": self.failed,
+            "checksums": {table.code: dict(table.checksums) for table in self.tables if table.checksums},
             "tables": {table.code: {path: one.to_json() for path, one in table.quality.items()} for table in self.tables},
         }
 
@@ -94,6 +100,8 @@ class IngestReport:
         for fault, count in self.counts.items():
             fate = "quarantined" if fault in QUARANTINED else "repaired" if fault in REPAIRED else "kept"
             lines.append(f"  {fault}: {count:,} ({fate})")
+        if found["checksums"]:
+            lines.append(f"  verified: {len(found['checksums'])} tables are row by row what the SQLite library reads")
         lines.extend(self._quarantined())
         lines.extend(f"  FAILED {code}: {why}" for code, why in self.failed.items())
         return "\n".join(lines)

@@ -9,7 +9,9 @@ import pytest
 
 from stom_ray.errors import ConfigError, SchemaError, StomError, StoreError
 from stom_ray.schema.columns import TICK_V1_COLUMNS
-from stom_ray.store import segments
+from stom_ray.store import rankings, segments
+from stom_ray.store import table as table_module
+from stom_ray.store.btree import Decoded
 from stom_ray.store.catalog import LoadReport
 from stom_ray.store.ingest import ingest
 from stom_ray.store.inspect import inspect, verify
@@ -68,10 +70,69 @@ def test_store_gives_the_panel_that_the_database_gives(market, tmp_path, wish):
     equal_panels(load_panel(tmp_path / "store", **wish), load_panel(market, **wish))
 
 
-def test_processes_make_the_same_store(market, tmp_path):
+@pytest.mark.parametrize("workers", [2, 5])
+def test_any_number_of_workers_makes_the_same_store(market, tmp_path, workers):
     ingest(market, tmp_path / "one")
-    ingest(market, tmp_path / "two", workers=2)
-    assert files(tmp_path / "one") == files(tmp_path / "two")
+    ingest(market, tmp_path / "many", workers=workers)
+    assert files(tmp_path / "one") == files(tmp_path / "many")
+
+
+def test_tables_of_different_sizes_read_one_after_the_other_keep_their_own_rows(tmp_path, db):
+    sizes = {"000001": 900, "000002": 20, "000003": 0, "000004": 1, "000005": 500}
+    table = {code: db.rows(db.clocks(DAYS[0], n), seed=int(code)) for code, n in sizes.items()}
+    market = db.write(tmp_path / "t.db", table)
+    other = db.write(tmp_path / "u.db", {code: db.rows(db.clocks(DAYS[1], 60), seed=int(code)) for code in sizes})
+    report = ingest([market, other], tmp_path / "store")
+    assert {one.code: one.rows for one in report.tables} == {code: n + 60 for code, n in sizes.items()}
+    equal_panels(load_panel(tmp_path / "store"), load_panel([market, other]))
+
+
+def test_verify_compares_every_table_with_the_library_and_gives_checksums(market, tmp_path):
+    store = tmp_path / "store"
+    ingest(market, store)
+    before = files(store)
+    report = ingest(market, store, verify=True, workers=2)
+    assert sorted(report.to_json()["checksums"]) == list(CODES)
+    assert "verified: 3 tables" in report.render()
+    assert files(store) == before
+    again = ingest(market, tmp_path / "other", verify=True)
+    assert again.to_json()["checksums"] == report.to_json()["checksums"]
+
+
+@pytest.mark.parametrize("wrong", ["value", "clock", "row id", "row count", "ranking"])
+def test_table_that_the_library_reads_differently_is_named_and_not_taken(market, tmp_path, monkeypatch, wrong):
+    spoil_decoder(monkeypatch, wrong)
+    report = ingest(market, tmp_path / "store", verify=True)
+    if wrong == "ranking":
+        assert "table moneytop: the ranking of 20240102 is not what the SQLite library reads" in report.failed["moneytop"]
+        return
+    what = {"value": "현재가 of row 6", "clock": "index of row 6", "row id": "row id of row 6", "row count": "239 rows by its"}[
+        wrong
+    ]
+    assert sorted(report.failed) == list(CODES)
+    assert f"table 000001: {'the table (' if wrong == 'row count' else ''}{what}" in report.failed["000001"]
+    assert not (tmp_path / "store" / "ticks").exists()
+
+
+def spoil_decoder(monkeypatch, wrong):
+    """The page decoder makes one mistake a table."""
+    real, real_texts = table_module.decode_table, rankings.decode_texts
+
+    def decode(*arguments):
+        found = real(*arguments)
+        if wrong == "row count":
+            return Decoded(found.clock[:-1], found.rowid[:-1], found.values[:, :-1])
+        if wrong in ("value", "clock", "row id"):
+            {"value": found.values[0], "clock": found.clock, "row id": found.rowid}[wrong][5] += 1
+        return found
+
+    def texts(*arguments):
+        clock, which, text = real_texts(*arguments)
+        return clock, which, ["000009", *text[1:]]
+
+    monkeypatch.setattr(table_module, "decode_table", decode)
+    if wrong == "ranking":
+        monkeypatch.setattr(rankings, "decode_texts", texts)
 
 
 def test_columns_of_an_instrument_are_mapped_not_copied(market, tmp_path):
@@ -237,8 +298,42 @@ def test_folder_with_other_things_in_it_is_not_made_a_store(market, tmp_path):
     (tmp_path / "other" / "thesis.txt").write_text("important")
     with pytest.raises(StoreError, match="not empty and no store"):
         ingest(market, tmp_path / "other")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="is a file: a store is a folder"):
         ingest(market, market)
+    assert [one.name for one in (tmp_path / "other").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("why", ["missing", "no database", "nothing readable", "interrupted"])
+def test_failed_ingest_leaves_no_store_behind(market, tmp_path, why):
+    before = sorted(one.name for one in tmp_path.iterdir())
+    store = tmp_path / "a" / "b" / "store"
+
+    def interrupted(tasks):
+        (store / "ticks" / "000001").mkdir(parents=True)
+        (store / "ticks" / "000001" / "half.arrow.1.tmp").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    if why == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            ingest(market, store, tasks_runner=interrupted)
+    elif why == "nothing readable":
+        ingest(market, store, tasks_runner=lambda tasks: [])
+    else:
+        file = tmp_path / "missing.db" if why == "missing" else tmp_path / "t.txt"
+        with pytest.raises(StoreError):
+            ingest(file, store)
+    assert sorted(one.name for one in tmp_path.iterdir()) == before
+
+
+def test_failed_ingest_keeps_a_folder_that_was_there_and_what_is_in_the_store(market, tmp_path):
+    (tmp_path / "empty").mkdir()
+    ingest(market, tmp_path / "empty", tasks_runner=lambda tasks: [])
+    assert list((tmp_path / "empty").iterdir()) == []
+    ingest(market, tmp_path / "store")
+    before = files(tmp_path / "store")
+    with pytest.raises(StoreError):
+        ingest([market, tmp_path / "missing.db"], tmp_path / "store")
+    assert files(tmp_path / "store") == before
 
 
 def test_two_ingests_at_once_are_refused(market, tmp_path):
