@@ -106,11 +106,11 @@ def emit_texts(strategy: Strategy, layout: str) -> StrategyTexts:
 def emit_kernel(strategy: Strategy, layout: str) -> EmittedKernel:
     """The numba module of a strategy. layout: as for `emit_texts`."""
     texts = emit_texts(strategy, layout)
-    return EmittedKernel(HEADER + "\n".join(_Assembly(**vars(texts)).lines()) + "\n", texts.sites)
+    return EmittedKernel(HEADER + "\n".join(Assembly(**vars(texts)).lines()) + "\n", texts.sites)
 
 
 @dataclass(frozen=True)
-class _Assembly(StrategyTexts):
+class Assembly(StrategyTexts):
     """The loops around the texts."""
 
     def lines(self) -> list[str]:
@@ -140,7 +140,7 @@ class _Assembly(StrategyTexts):
         for line in lines:
             out.add(line)
 
-    def session(self, out: Lines) -> None:
+    def session_locals(self, out: Lines) -> None:
         self.add(
             out,
             (
@@ -151,6 +151,9 @@ class _Assembly(StrategyTexts):
                 *(f"y{number} = tests[s, {number}]" for number in self.sites.texts.values()),
             ),
         )
+
+    def session(self, out: Lines) -> None:
+        self.session_locals(out)
         if self.elapsed and not self.elapsed_per_candidate:
             self.candidate_locals(out, "0")
             self.fill_elapsed(out)

@@ -39,7 +39,7 @@ def candidates_of(plan: Cut, params: ParamMatrix, strict_profile: bool) -> Candi
         sign, strict = normalised(threshold)
         buys[:, k] = np.nextafter(sign * right, np.inf) if strict and threshold.scale is None else sign * right
         unfit |= bad
-    atoms = [atom for reason in plan.reasons.reasons for atom in reason.atoms]
+    atoms = [atom for reason in plan.reasons.reasons for atom in reason.atoms] if plan.reasons is not None else []
     exits = np.empty((n, len(atoms)))
     for a, atom in enumerate(atoms):
         value, bad = values.column_of(atom.value)

@@ -36,11 +36,14 @@ SEARCH_ORDER = (TIME, RISE, FALL, TERM, TRAIL, RETRACE)  # cheapest first: each 
 
 @dataclass(frozen=True)
 class Cut:
-    """terms, reasons: of the texts. ticks: (row expression, sign, holds for NaN) of each tick term, by number."""
+    """terms, reasons: of the texts; reasons None where only the buy text could be cut, and `uncut` says why. ticks: (row
+    expression, sign, holds for NaN) of each tick term, by number.
+    """
 
     terms: BuyTerms
-    reasons: SellTerms
+    reasons: SellTerms | None
     ticks: tuple[tuple[ir.Expr, int, bool], ...]
+    uncut: str = ""
 
 
 def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
@@ -50,7 +53,7 @@ def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
         return terms
     reasons = sell_terms(strategy.sell, bound, ratio=True)
     if isinstance(reasons, NotCut):
-        return reasons
+        return Cut(terms, None, (), reasons.reason)
     ticks: dict[tuple[ir.Expr, int, bool], None] = {}
     for reason in reasons.reasons:
         for atom in reason.atoms:
@@ -82,7 +85,7 @@ class Script:
 
 
 def script_of(plan: Cut) -> Script:
-    reasons = plan.reasons.reasons
+    reasons = plan.reasons.reasons if plan.reasons is not None else ()
     atoms = [atom for reason in reasons for atom in reason.atoms]
     starts = np.cumsum([0, *(len(reason.atoms) for reason in reasons)]).astype(np.int64)
     codes = [code(plan, atom) for atom in atoms]

@@ -77,16 +77,20 @@ def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market,
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market, script, firsts, outcome):
-    """Works out the outcome of an entry at rows[u] for every combination of exit values.
+def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market, script, firsts, table, base, outcome):
+    """Works out the outcome of an entry at rows[u] for every combination of exit values, or takes it from the table.
 
-    exact_from: shares from which the exit index may be used.
+    exact_from: shares from which the exit index may be used. base: the table's row of the session's first entry.
     """
-    following, profit, counters, sale_row, sale_krw, sale_reason = outcome
     n = len(exits[0])
     entry = np.int64(rows[u])
     quantity, paid = market[8][0, entry], market[8][1, entry]
     bought = quantity * paid
+    if len(table[1]) > 0:
+        for x in range(n):
+            row, price = np.int64(table[1][base + u, x]), float(table[2][base + u, x])
+            keep_outcome(u, x, n, rows, count, entry, row, bought, quantity, price, table[3][base + u, x], cost, market, outcome)
+        return
     scale = estimate(bought, paid, cost)
     exact = quantity >= exact_from
     if exact:
@@ -104,15 +108,21 @@ def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market,
         if row < last and not price > 0.0:
             row, price = sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, exits[0][x], market, script)
             reason = -1
-        at = u * n + x
-        gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
-        held = np.int64(market[1][row] - market[1][entry])
-        following[at] = place_of(rows, count, row + 1)
-        profit[at] = gain
-        counters[at] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
-        sale_row[at] = row
-        sale_krw[at] = np.int64(price)
-        sale_reason[at] = reason
+        keep_outcome(u, x, n, rows, count, entry, row, bought, quantity, price, reason, cost, market, outcome)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def keep_outcome(u, x, n, rows, count, entry, row, bought, quantity, price, reason, cost, market, outcome):
+    following, profit, counters, sale_row, sale_krw, sale_reason = outcome
+    at = u * n + x
+    gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
+    held = np.int64(market[1][row] - market[1][entry])
+    following[at] = place_of(rows, count, row + 1)
+    profit[at] = gain
+    counters[at] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
+    sale_row[at] = row
+    sale_krw[at] = np.int64(price)
+    sale_reason[at] = reason
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
@@ -149,14 +159,15 @@ def remembered(seen, masks, slot, session, mask, n_words):
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, script, costs, record, sums, trades, resume):
+def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, script, costs, table, record, sums, trades, resume):
     """Runs every candidate over sessions[resume[0]:]. Returns the number of trades recorded.
 
     block: offsets, words, gate, highest, exact_from. terms: z (n_terms, n_rows), loosest, order. buys: place (n_buys, n_terms) of
     each combination's value, shared (n_buys,) terms that it shares with the one before, distinct (n_terms, n_values), n_distinct,
     term_of (n_terms,) its place in z. leaves: start (n_buys + 1,), exit (n_candidates,). sums: day of session, profit (n_days,
     n_candidates) and tallies (3, n_candidates) of trades, wins and seconds held, which are added to.
-    trades: (capacity, 6) session, leaf place, buy row, sell row, price, reason.
+    table: (n_sessions,) row of each session's first entry in arrays (n_entries, n_exits) of sale rows, prices and reasons, which
+    are empty where outcomes are searched. trades: (capacity, 6) session, leaf place, buy row, sell row, price, reason.
     """
     offsets, words, gate, highest, exact_from = block
     z, loosest, order = terms
@@ -195,6 +206,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
             continue
         n_words = (count + 63) >> 6
         last = offsets[s + 1] - 1
+        base = table[0][s]
         cost = (costs[s, 0], costs[s, 1], costs[s, 2])
         if count * n_exits > capacity:
             capacity = 2 * count * n_exits
@@ -247,7 +259,20 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                     while u >= 0:
                         if not filled[u]:
                             fill_outcomes(
-                                u, rows, count, last, levels, exact_from[s], cost, exits, market, script, firsts, outcome
+                                u,
+                                rows,
+                                count,
+                                last,
+                                levels,
+                                exact_from[s],
+                                cost,
+                                exits,
+                                market,
+                                script,
+                                firsts,
+                                table,
+                                base,
+                                outcome,
                             )
                             filled[u] = True
                         if recorded == len(trades):
@@ -275,7 +300,20 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                         while u >= 0:
                             if not filled[u]:
                                 fill_outcomes(
-                                    u, rows, count, last, levels, exact_from[s], cost, exits, market, script, firsts, outcome
+                                    u,
+                                    rows,
+                                    count,
+                                    last,
+                                    levels,
+                                    exact_from[s],
+                                    cost,
+                                    exits,
+                                    market,
+                                    script,
+                                    firsts,
+                                    table,
+                                    base,
+                                    outcome,
                                 )
                                 filled[u] = True
                             at = u * n_exits + x

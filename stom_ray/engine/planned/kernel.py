@@ -19,15 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.conditions import ir
+from stom_ray.conditions.emit_cpu import EmittedKernel
+from stom_ray.conditions.emit_exits import emit_exits
 from stom_ray.conditions.passes import parameters_read
 from stom_ray.conditions.terms import NotCut, Threshold, structural
 from stom_ray.conditions.traversal import programs_of, walk
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.kernel import DEFAULT_MEMORY, CompiledKernel
 from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows, split_selection
-from stom_ray.engine.planned.candidates import candidates_of
+from stom_ray.engine.planned.candidates import Candidates, candidates_of, unique_rows
 from stom_ray.engine.planned.cut import Cut, cut
 from stom_ray.engine.planned.prepared import Prepared, prepare
+from stom_ray.engine.planned.tabled import SellText
 from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.planned.walk import Walk
 from stom_ray.engine.trades import concatenate
@@ -76,6 +79,7 @@ class CpuKernel:
         self._structural = structural(strategy)
         self._read = frozenset(parameters_read(*programs_of(strategy)))
         self._cuts: dict[frozenset[int], Cut | NotCut] = {}
+        self._exits: EmittedKernel | None = None
         self._whole: Block | None = None
         self._prepared: dict[tuple[object, ...], Prepared] = {}
 
@@ -158,21 +162,45 @@ class CpuKernel:
                 return
             fit = np.flatnonzero(~candidates.unfit)
             rows, here, candidates = rows[fit], chosen(here, fit), candidates.take(fit)
-        walk = Walk(plan, candidates, self.config.bid_levels)
+        sell = None
+        if plan.reasons is None:
+            sell, candidates = self._sell_text(here, candidates)
+            if sell is None:
+                yield self._generated(params, rows, plan.uncut, threads)
+                return
+        walk = Walk(plan, candidates, self.config.bid_levels, sell)
         bindings = {index: (float(here.values[0, index]), bool(here.is_float[0, index])) for index in bound}
         troubled = np.zeros(self.selection.selected.n_sessions, dtype=np.bool_)
         results, sums = [], []
         for block in self._blocks():
             prepared = self._prepare(block, plan, bindings, here)
-            troubled[block.session_from : block.session_from + block.panel.n_sessions] = prepared.troubled
             if summing:
                 sums.append(walk.totals(block, prepared, threads))
             else:
                 results.append(RunResult(walk.trades(block, prepared, threads)))
+            troubled[block.session_from : block.session_from + block.panel.n_sessions] = prepared.troubled
+            troubled[block.session_from + walk.faulted()] = True
         if troubled.any():
             results.append(self.generated.run(here, threads, troubled))
         used = PlanUsed(walk.name, len(rows), walk.reason, len(troubled), int(troubled.sum()))
         yield _Part(rows, used, tuple(results), tuple(sums))
+
+    def _sell_text(self, params: ParamMatrix, candidates: Candidates) -> tuple[SellText | None, Candidates]:
+        """The generated sell text for the combinations of what it reads, and candidates whose exit values are those.
+
+        None where it pays nothing (nearly as many combinations as candidates) or positions depend on more than their entry.
+        """
+        if self._exits is None:
+            self._exits = emit_exits(self.strategy, self.selection.selected.layout)
+        read = sorted(parameters_read(self.strategy.sell))
+        keys = np.concatenate([params.values[:, read], params.is_float[:, read].astype(np.float64)], axis=1)
+        values, first = unique_rows(keys)
+        counted = self.counting and any(line.startswith("sell:") for line in self.generated.emitted.sites.zero_lines)
+        if self._exits is None or counted or len(values) > max(1, len(params) // FEWEST_IN_GROUP):
+            return None, candidates
+        examples = chosen(params, first_of(first, len(values)))
+        windows = batch_windows(self.generated.emitted, examples, self.strategy.profile == "stom")
+        return SellText(self._exits, examples, windows, self.config.bid_levels), replace(candidates, exits=keys)
 
     # Blocks
 
@@ -213,6 +241,13 @@ class _Part:
 
 def variables_in(node: ir.Expr) -> set[int]:
     return {one.index for one in walk(node) if isinstance(one, ir.Var)}
+
+
+def first_of(which: Ints, n: int) -> Ints:
+    """(n,) the first place at which each number below n stands."""
+    found = np.empty(n, dtype=np.int64)
+    found[which[::-1]] = np.arange(len(which))[::-1]
+    return found
 
 
 def grouped(params: ParamMatrix, bound: list[int]) -> Iterator[Ints]:

@@ -125,6 +125,8 @@ def _column(values: BlockValues, threshold: Threshold, reach: Bools) -> tuple[Fl
 
 def _sell_side(values: BlockValues, strategy: ir.Strategy, plan: Cut, held: Bools) -> tuple[Floats, Bools]:
     """(n_ticks, n_rows) tick terms with their sign, -inf where `held` is not; and rows that are not settled."""
+    if plan.reasons is None:  # its faults are found while outcomes are worked out
+        return np.empty((0, values.n_rows)), np.zeros(values.n_rows, dtype=np.bool_)
     trouble = values.effects_of(strategy.sell, held)
     ticks = np.full((len(plan.ticks), values.n_rows), -np.inf)
     for number, (node, sign, passes_nan) in enumerate(plan.ticks):
