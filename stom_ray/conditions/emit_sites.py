@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.conditions.ir import Expr, Span, TextTest
+from stom_ray.conditions.ir import Const, Expr, Span, TextTest
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,14 @@ class FaultSite:
 
 @dataclass(frozen=True)
 class WindowSite:
-    """A window whose length is the same on every row: FUNCTION(length)."""
+    """A window whose length is the same on every row: FUNCTION(length). is_float: 60.0, which equals 60, is another length."""
 
     function: str
     length: Expr
+    is_float: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_float", isinstance(self.length, Const) and isinstance(self.length.value, float))
 
 
 @dataclass

@@ -22,7 +22,8 @@ from stom_ray.engine.types import Floats, Ints
 if TYPE_CHECKING:
     from stom_ray.engine.kernel_bind import Block
 
-RUN_ROWS = 1 << 16
+RUN_ROWS = 1 << 16  # for an expression
+TEXT_ROWS = 1 << 17  # for a text, most of which few rows reach
 Places = slice | Ints  # rows of the block
 
 
@@ -56,7 +57,7 @@ class BlockValues:
         self.counting = counting
         self.strict = block.config.profile == "stom"
         self.n_rows = block.panel.n_rows
-        self._since: dict[int, dict[str, Known]] = {}  # of a run that begins at this row
+        self._since: dict[tuple[int, int], dict[str, Known]] = {}  # of a run of sessions
         self._since_all: dict[str, Known] = {}
 
     def buying_rows(self, smallest_gate: int) -> Bools:
@@ -69,7 +70,7 @@ class BlockValues:
     def numbers(self, node: ir.Expr, reach: Bools | None = None) -> tuple[Floats, Bools]:
         """(n_rows,) values, and where they are unknown."""
         values, unknown = np.full(self.n_rows, np.nan), np.zeros(self.n_rows, dtype=np.bool_)
-        for rows, gate, within in self._groups(reach):
+        for rows, gate, within in self._groups(reach, RUN_ROWS):
             found = gate.value(node, within)
             if within is True:
                 values[rows], unknown[rows] = found.number, found.unknown
@@ -92,7 +93,7 @@ class BlockValues:
         for part in parts:
             left = int(np.count_nonzero(still))
             if SPARSE * left < held:
-                groups = list(self._groups(still))
+                groups = list(self._groups(still, RUN_ROWS))
                 held = left if SPARSE * left < self.n_rows else self.n_rows
             for rows, gate, _ in groups:
                 within = mask(still[rows])
@@ -107,7 +108,7 @@ class BlockValues:
     def decision(self, program: ir.Program, reach: Bools | None = None) -> tuple[Bools, Bools, Bools]:
         """(n_rows,) each: where the text decides to buy or sell, where that is unknown, and where it has effects."""
         surely, unknown, effects = (np.zeros(self.n_rows, dtype=np.bool_) for _ in range(3))
-        for rows, gate, within in self._groups(reach):
+        for rows, gate, within in self._groups(reach, TEXT_ROWS):
             found = gate.run(program, within)
             for out, where in ((surely, found.surely), (unknown, found.unknown), (effects, gate.effects)):
                 out[rows] = spread(where, gate.rows.size) & within
@@ -118,7 +119,7 @@ class BlockValues:
         """(n_rows,) where running the text may fault, or count a division by zero if `counting`."""
         found = np.zeros(self.n_rows, dtype=np.bool_)
         part = Risks(self.strict, self.counting, self.block.panel.layout, self._is_calm).part_of(program)
-        for rows, gate, within in self._groups(reach) if part.body else ():
+        for rows, gate, within in self._groups(reach, TEXT_ROWS) if part.body else ():
             found[rows] = gate.effects_of(part, within)
         return found
 
@@ -127,7 +128,7 @@ class BlockValues:
         """(n_rows,) where an elapsed-tick expression may fault or count. Each is evaluated on all rows but a session's last."""
         found, reach = np.zeros(self.n_rows, dtype=np.bool_), np.ones(self.n_rows, dtype=np.bool_)
         reach[self.block.offsets[1:] - 1] = False
-        for rows, gate, within in self._groups(reach) if self.elapsed else ():
+        for rows, gate, within in self._groups(reach, TEXT_ROWS) if self.elapsed else ():
             for program in self.elapsed.values():
                 gate.truth(decision_of(program), within)
             found[rows] = gate.effects
@@ -159,25 +160,25 @@ class BlockValues:
             np.arange(self.n_rows) - np.repeat(block.firsts, rows_of),
         )
 
-    def _groups(self, reach: Bools | None) -> Iterator[tuple[Places, RowGate, Mask]]:
+    def _groups(self, reach: Bools | None, size: int) -> Iterator[tuple[Places, RowGate, Mask]]:
         """(rows of the block, their evaluator, reach among them): runs of sessions, or pieces of the rows reached if few are."""
         if reach is not None and SPARSE * np.count_nonzero(reach) < self.n_rows:
-            yield from self._pieces(np.flatnonzero(reach))
+            yield from self._pieces(np.flatnonzero(reach), size)
             return
-        for first, last in session_runs(self.block.offsets, RUN_ROWS):
+        for first, last in session_runs(self.block.offsets, size):
             rows = slice(int(self.block.offsets[first]), int(self.block.offsets[last]))
             within = True if reach is None else mask(reach[rows])
             if not nowhere(within):
-                yield rows, self._gate(self._all.part(rows), self._since.setdefault(rows.start, {})), within
+                yield rows, self._gate(self._all.part(rows), self._since.setdefault((rows.start, rows.stop), {})), within
 
-    def _pieces(self, index: Ints) -> Iterator[tuple[Ints, RowGate, Mask]]:
+    def _pieces(self, index: Ints, size: int) -> Iterator[tuple[Ints, RowGate, Mask]]:
         for name in self.elapsed.keys() - self._since_all.keys():
             values, unknown = self.numbers(ir.Elapsed(name))
             vague = mask(unknown)
             self._since_all[name] = Known(values, vague, YES, Truth(inverse(vague), True))
         whole = self._gate(self._all, self._since_all)
-        for start in range(0, len(index), RUN_ROWS):
-            rows = index[start : start + RUN_ROWS]
+        for start in range(0, len(index), size):
+            rows = index[start : start + size]
             yield rows, whole.take(rows), True
 
     def _gate(self, rows: GateRows, since: dict[str, Known]) -> RowGate:

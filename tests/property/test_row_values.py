@@ -250,7 +250,7 @@ def check(make_panel, seed: int, profile: str, hazard: float, layout_odd: float,
             reach &= np.random.default_rng(seed).random(len(reach)) < 0.2
         elapsed = values.elapsed_effects()
         gates, effects = {}, values.effects_of(strategy.buy, reach)
-        for places, gate, within in values._groups(reach):
+        for places, gate, within in values._groups(reach, 30):
             gate.run(strategy.buy, within)
             here = np.arange(values.n_rows)[places]
             gates |= {int(row): (gate, position) for position, row in enumerate(here)}
@@ -281,6 +281,7 @@ def check(make_panel, seed: int, profile: str, hazard: float, layout_odd: float,
 def _few_rows_are_taken_apart(monkeypatch):
     monkeypatch.setattr(row_values, "FEWEST", 2)
     monkeypatch.setattr(row_values_block, "RUN_ROWS", 30)
+    monkeypatch.setattr(row_values_block, "TEXT_ROWS", 40)
 
 
 @pytest.mark.parametrize("profile", ["stom", "corrected"])
