@@ -1,17 +1,22 @@
 """A strategy as CUDA C: one thread a (session, candidate), both texts inlined into its walk over the session's rows.
 
-The texts are the CPU kernel's, printed as C (`emit_cuda_text`); the walk around them is the same one turned inside out: a thread
-is either looking for an entry or holding, and takes one row a turn, so that threads of a warp in different states do not wait
-for each other's whole holding times. Neighbouring threads are neighbouring candidates of the same session: they read the same
-rows (one broadcast) and parameters side by side. Rows on which no candidate can buy are skipped by the `following` table.
+The texts are the CPU kernel's, printed as C (`emit_cuda_text`); the kernels around them are sections of emit_cuda_kernels.cuh.
+Neighbouring threads are neighbouring candidates of the same session: they read the same rows (one broadcast) and parameters
+side by side. Rows on which no candidate can buy are skipped by the `following` table.
 
-The source is ASCII and needs no header but `emit_cuda_runtime.cuh`, which is put in front. It must be compiled without
+- `walk`: looks for an entry or holds, one row a turn, so that threads of a warp in different states do not wait for each
+  other's whole holding times. Runs every strategy.
+- `fill_outcomes`, `walk_outcomes`: where a sale depends on the entry's row and on what the sell text reads of the parameters
+  alone, what becomes of every possible entry is worked out once, and the walk looks it up.
+- `fill_elapsed`: elapsed-tick expressions that every candidate shares.
+
+The source is ASCII and needs no header but emit_cuda_runtime.cuh, which is put in front. It must be compiled without
 contraction of products and sums (nvrtc -fmad=false, gcc -ffp-contract=off).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -23,9 +28,12 @@ from stom_ray.conditions.emit_sites import Sites
 from stom_ray.conditions.emit_windows import fixed_length
 from stom_ray.conditions.faults import role
 from stom_ray.conditions.ir import Binary, Expr, Strategy, Window
+from stom_ray.conditions.passes import parameters_read
 from stom_ray.conditions.traversal import expressions
 from stom_ray.errors import ConfigError
 from stom_ray.schema.windows import RAW_WINDOW
+
+Arguments = tuple[tuple[str, str], ...]
 
 THREADS_PER_BLOCK = 128
 # Candidates lie in lots: one value of LOT candidates, then their next. Neighbouring threads then read side by side, and every
@@ -69,20 +77,45 @@ WALK_ARGUMENTS = (
     ("faults", "unsigned long long *"),  # (n_candidates,), in and out: row << 32 | site of the first fault, NO_FAULT without
     ("zeros", "unsigned long long *"),  # (n_lots, n_zero_lines, LOT), in and out: counts
 )
+OUTCOME_ARGUMENTS = (
+    *SESSION_ARGUMENTS,
+    ("elapsed", "const double *"),
+    ("entry", "const double *"),
+    ("costs", "const double *"),
+    ("params", "const double *"),
+    ("floats", "const bool *"),
+    ("bid_levels", "whole"),
+    ("open_rows", "const int *"),  # (n_open,): rows on which some candidate may buy
+    ("open_sessions", "const int *"),  # (n_open,)
+    ("exit_candidates", "const int *"),  # (n_exits,): a candidate with each combination of what the sell text reads
+    ("n_exits", "whole"),
+    ("outcome_from", "whole"),
+    ("outcome_count", "whole"),
+    ("outcomes", "whole *"),  # (n_open, n_exits), out: label << 32 | sell row
+)
+WALK_OUTCOME_ARGUMENTS = (
+    *WALK_ARGUMENTS,
+    ("open_numbers", "const int *"),  # (n_rows,): place among the open rows
+    ("exits", "const int *"),  # (n_candidates,): combination
+    ("n_exits", "whole"),
+    ("outcomes", "const whole *"),
+)
 PLACE_FIELDS = 5
 
 
 @dataclass(frozen=True)
 class EmittedCuda:
-    """source: CUDA C with kernels `walk` and, when `fills_elapsed`, `fill_elapsed`. sites: what its numbers mean.
+    """source: CUDA C with kernel `walk`; `fill_elapsed` when fills_elapsed; the two of outcomes when sold_by is not None.
 
-    variables: indices of `self.vars` that the kernel is given, in this order.
+    sites: what its numbers mean. variables: indices of `self.vars` that the kernels are given, in this order. sold_by: those that
+    the sell text reads.
     """
 
     source: str
     sites: Sites
     fills_elapsed: bool
     variables: tuple[int, ...]
+    sold_by: tuple[int, ...] | None
 
 
 def refusals(strategy: Strategy) -> tuple[str, ...]:
@@ -123,17 +156,14 @@ def emit_cuda(strategy: Strategy, layout: str) -> EmittedCuda:
     refuse_inexact(strategy)
     texts = emit_texts(strategy, layout)
     kernels = _Kernels(texts)
-    parts = [kernels.walk()]
-    fills = bool(texts.elapsed) and not texts.elapsed_per_candidate
-    if fills:
-        parts.insert(0, kernels.fill_elapsed())
-    source = "\n".join((LAYOUT, runtime_source(), MACROS, kernels.names(), *parts))
-    return EmittedCuda(source, texts.sites, fills, tuple(sorted(texts.sites.variables)))
+    source = "\n".join((LAYOUT, runtime_source(), MACROS, kernels.all()))
+    variables = tuple(sorted(texts.sites.variables))
+    sold_by = tuple(sorted(parameters_read(strategy.sell))) if kernels.has_outcomes else None
+    return EmittedCuda(source, texts.sites, kernels.fills_elapsed, variables, sold_by)
 
 
-@cache
 def runtime_source() -> str:
-    return files("stom_ray.conditions").joinpath("emit_cuda_runtime.cuh").read_text(encoding="ascii")
+    return _source("emit_cuda_runtime.cuh")
 
 
 LAYOUT = f"""\
@@ -149,189 +179,83 @@ MACROS = """\
 #define COUNT_ZERO(line) atomicAdd(&my_zeros[LOT * (line)], 1ULL)
 """
 
-WALK = """\
-extern "C" __global__ void __launch_bounds__({threads}) walk({arguments})
-{{
-    const whole thread = (whole)blockIdx.x * blockDim.x + threadIdx.x;
-    if (thread >= session_count * candidate_count) {{
-        return;
-    }}
-    const int c = (int)(candidate_from + thread % candidate_count);
-    const int s = (int)(session_from + thread / candidate_count);
-    const int lo = (int)offsets[s], last = (int)offsets[s + 1] - 1;
-    const whole start = lo + gates[c] - 1;
-    if (stopped[c] || (whole)(faults[c] >> 32) < lo{nothing_to_do}) {{
-        return;
-    }}
-    const int first = (int)firsts[s];
-    const int *my_windows = windows + (whole)(c / LOT) * (LOT * {n_windows}) + c % LOT;
-    const double *my_params = params + (whole)(c / LOT) * (LOT * {n_variables}) + c % LOT;
-    const bool *my_floats = floats + (whole)(c / LOT) * (LOT * {n_variables}) + c % LOT;
-    unsigned long long *my_zeros = zeros + (whole)(c / LOT) * (LOT * {n_zero_lines}) + c % LOT;
-{marks}
-    int fault = -1, label = 0, b = lo;
-    int i = start < last ? (int)start : last;
-    bool holding = false;
-    double quantity = 0.0, bought = 0.0, bought_fee = 0.0, since = 0.0, best = 0.0, worst = 0.0;
-    for (;;) {{
-        if (!holding && i < last) {{
-            i = following[i];
-        }}
-{elapsed}
-        if (!holding && i >= last) {{
-            break;
-        }}
-        const int n = i - lo + 1;
-        bool decision = false;
-        if (!holding) {{
-{buy}
-            if (fault >= 0) {{
-                break;
-            }}
-            if (decision) {{
-                const double price = entry[2 * (whole)i + 1];
-                if (price > 0.0) {{
-                    holding = true;
-                    b = i;
-                    since = COLUMN(SECONDS, i);
-                    quantity = entry[2 * (whole)i];
-                    bought = quantity * price;
-                    bought_fee = fee_of(bought, costs[3 * s + 1], costs[3 * s + 2]);
-                    best = 0.0;
-                    worst = 0.0;
-                }}
-            }}
-        }} else {{
-            label = 0;
-            double price = 0.0;
-            if (i >= last) {{
-                price = forced_sale_price(cols, n_columns, i, quantity, (int)bid_levels);
-                decision = true;
-            }} else {{
-                const double sold = quantity * COLUMN(LAST_PRICE, i);
-                const double net = net_amount(bought_fee, sold, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2]);
-                const double gain = net - bought;
-                const double pct = profit_pct(bought, net);
-                if (pct > best) {{
-                    best = pct;
-                }} else if (pct < worst) {{
-                    worst = pct;
-                }}
-                const double held = COLUMN(SECONDS, i) - since;
-{sell}
-                if (fault >= 0) {{
-                    break;
-                }}
-                if (decision) {{
-                    price = sale_price(&COLUMN(0, i), quantity, (int)bid_levels);
-                    decision = price > 0.0;
-                }}
-            }}
-            if (decision) {{
-                const whole slot = (whole)atomicAdd(count, 1ULL);
-                if (slot < capacity) {{
-                    places[5 * slot] = (int)c;
-                    places[5 * slot + 1] = (int)s;
-                    places[5 * slot + 2] = b;
-                    places[5 * slot + 3] = i;
-                    places[5 * slot + 4] = label;
-                    prices[slot] = (whole)price;
-                }}
-                holding = false;
-            }}
-        }}
-        i += 1;
-    }}
-    if (fault >= 0) {{
-        atomicMin(&faults[c], (unsigned long long)i << 32 | (unsigned long long)fault);
-    }}
-}}
-"""
-
-FILL_ELAPSED = """\
-extern "C" __global__ void __launch_bounds__({threads}) fill_elapsed({arguments})
-{{
-    const whole thread = (whole)blockIdx.x * blockDim.x + threadIdx.x;
-    if (thread >= session_count) {{
-        return;
-    }}
-    const int s = (int)(session_from + thread);
-    const int lo = (int)offsets[s], last = (int)offsets[s + 1] - 1;
-    const int first = (int)firsts[s];
-    const int *my_windows = windows;
-    int {marks};
-    for (int i = lo; i < last; ++i) {{
-        const int n = i - lo + 1;
-        bool decision = false;
-{texts}
-    }}
-}}
-"""
-
-# Expressions that depend on the candidate are evaluated as its walk goes on: on every row up to the one it has come to, and at
-# the end on the rows that are left, because each may fault or count.
-ADVANCE = """\
-        for (; done <= i && done < last; ++done) {{
-            const int i = done, n = i - lo + 1;
-            bool decision = false;
-{texts}
-        }}
-        if (fault >= 0) {{
-            i = done;
-            break;
-        }}"""
-
 
 @dataclass(frozen=True)
 class _Kernels:
+    """The kernels of a strategy, put together from the sections of emit_cuda_kernels.cuh."""
+
     texts: StrategyTexts
 
-    def walk(self) -> str:
-        texts = self.texts
-        inline = bool(texts.elapsed) and texts.elapsed_per_candidate
-        sites = texts.sites
-        written = f"elapsed[{len(texts.elapsed)} * (whole)i + (number)]"
-        macro = "mark##number >= 0 ? (double)(i - mark##number) : 0.0" if inline else written
-        source = WALK.format(
-            threads=THREADS_PER_BLOCK,
-            arguments=_signature(WALK_ARGUMENTS),
-            nothing_to_do="" if inline else " || start >= last || following[start] >= last",
-            n_windows=4 * max(1, len(sites.windows)),
-            n_variables=max(1, len(sites.variables)),
-            n_zero_lines=max(1, len(sites.zero_lines)),
-            marks=f"    int done = lo, {_marks(len(texts.elapsed))};" if inline else "",
-            elapsed=self.advance() if inline else "",
-            buy=_inlined(texts.buy, 3),
-            sell=_inlined(texts.sell, 4),
-        )
-        return f"#define ELAPSED(number) ({macro})\n{source}#undef ELAPSED\n"
-
-    def fill_elapsed(self) -> str:
-        texts = [self.marking(position, stops=False) for position in self.numbers]
-        return FILL_ELAPSED.format(
-            threads=THREADS_PER_BLOCK,
-            arguments=_signature(ELAPSED_ARGUMENTS),
-            marks=_marks(len(texts)),
-            texts="\n".join(texts),
-        )
-
-    def advance(self) -> str:
-        return ADVANCE.format(texts="\n".join(self.marking(position, stops=True) for position in self.numbers))
+    @property
+    def marks_inline(self) -> bool:
+        """Whether the walk itself evaluates elapsed-tick expressions, because they depend on the candidate."""
+        return bool(self.texts.elapsed) and self.texts.elapsed_per_candidate
 
     @property
-    def numbers(self) -> range:
-        return range(len(self.texts.elapsed))
+    def has_outcomes(self) -> bool:
+        """Whether a sale depends on nothing but the entry's row and the parameters, and neither faults nor counts."""
+        sites = self.texts.sites
+        counted = any(line.startswith("sell:") for line in sites.zero_lines)
+        return not self.marks_inline and not counted and not any(site.text == "sell" for site in sites.faults)
 
-    def marking(self, number: int, stops: bool) -> str:
-        """An elapsed-tick expression on row i. stops: inside `walk`, where it may fault and marks are enough."""
-        depth = 3 if stops else 2
-        lines = [_inlined(self.texts.elapsed[number], depth)]
-        if stops:
-            lines.append(_indented(("if (fault >= 0) {", "    break;", "}"), depth))
-        lines.append(_indented(("if (decision) {", f"    mark{number} = i;", "}"), depth))
-        if not stops:
-            value = f"mark{number} >= 0 ? (double)(i - mark{number}) : 0.0"
-            lines.append(_indented((f"elapsed[{len(self.texts.elapsed)} * (whole)i + {number}] = {value};",), depth))
+    def all(self) -> str:
+        kernels = [self.kernel("walk", WALK_ARGUMENTS)]
+        if self.fills_elapsed:
+            kernels.append(self.fill_elapsed())
+        if self.has_outcomes:
+            kernels.append(self.kernel("fill_outcomes", OUTCOME_ARGUMENTS))
+            kernels.append(self.kernel("walk_outcomes", WALK_OUTCOME_ARGUMENTS))
+        number = f"elapsed[{len(self.texts.elapsed)} * (whole)i + (number)]"
+        mark = "mark##number >= 0 ? (double)(i - mark##number) : 0.0"
+        return "\n".join((self.names(), f"#define ELAPSED(number) ({mark if self.marks_inline else number})", *kernels))
+
+    @property
+    def fills_elapsed(self) -> bool:
+        return bool(self.texts.elapsed) and not self.marks_inline
+
+    def kernel(self, name: str, arguments: Arguments) -> str:
+        """One that walks or holds."""
+        texts, sites = self.texts, self.texts.sites
+        candidate = _filled("candidate", n_windows=4 * max(1, len(sites.windows)), n_variables=max(1, len(sites.variables)))
+        start = _filled(
+            "start",
+            nothing_to_do="" if self.marks_inline else " || start >= last || following[start] >= last",
+            candidate=candidate,
+            n_zero_lines=max(1, len(sites.zero_lines)),
+        )
+        return _filled(
+            name,
+            threads=THREADS_PER_BLOCK,
+            arguments=_signature(arguments),
+            start=start,
+            candidate=candidate,
+            marks=f"int done = lo, {_marks(len(texts.elapsed))};" if self.marks_inline else "",
+            advance=_filled("advance", texts=self.marking(stops=True)) if self.marks_inline else "",
+            buy=_inlined(texts.buy),
+            hold=_filled("hold", sell=_inlined(texts.sell)),
+            record=_filled("record"),
+        )
+
+    def fill_elapsed(self) -> str:
+        return _filled(
+            "fill_elapsed",
+            threads=THREADS_PER_BLOCK,
+            arguments=_signature(ELAPSED_ARGUMENTS),
+            marks=_marks(len(self.texts.elapsed)),
+            texts=self.marking(stops=False),
+        )
+
+    def marking(self, stops: bool) -> str:
+        """The elapsed-tick expressions on row i. stops: inside `walk`, where one may fault and marks are enough."""
+        lines = []
+        for number, text in enumerate(self.texts.elapsed):
+            lines.append(_inlined(text))
+            if stops:
+                lines.append("if (fault >= 0) {\n    break;\n}")
+            lines.append(f"if (decision) {{\n    mark{number} = i;\n}}")
+            if not stops:
+                value = f"mark{number} >= 0 ? (double)(i - mark{number}) : 0.0"
+                lines.append(f"elapsed[{len(self.texts.elapsed)} * (whole)i + {number}] = {value};")
         return "\n".join(lines)
 
     def names(self) -> str:
@@ -351,20 +275,20 @@ class _Kernels:
         return "\n".join(lines)
 
 
-def _inlined(text: EmittedText, depth: int) -> str:
+def _inlined(text: EmittedText) -> str:
     """A text in a scope of its own, left by `break` wherever it faults; sets `decision`."""
     translator = TextTranslator()
     translator.lines(text.declarations)
     body = translator.lines(text.lines, 2)
     declared = [f"    {kind} {name} = {_START[kind]};" for name, kind in translator.variables.items()]
     decision = f"    decision = {translator.truth(text.decision)};"
-    return _indented(("{", *declared, "    do {", *body, "    } while (false);", decision, "}"), depth)
+    return "\n".join(("{", *declared, "    do {", *body, "    } while (false);", decision, "}"))
 
 
 _START = {"bool": "false", "whole": "0", "double": "0.0"}
 
 
-def _signature(arguments: Iterable[tuple[str, str]]) -> str:
+def _signature(arguments: Arguments) -> str:
     restrict = {True: "__restrict__ ", False: " "}
     return ", ".join(f"{kind}{restrict[kind.endswith('*')]}{name}" for name, kind in arguments)
 
@@ -373,5 +297,28 @@ def _marks(count: int) -> str:
     return ", ".join(f"mark{k} = -1" for k in range(count))
 
 
-def _indented(lines: Iterable[str], depth: int) -> str:
-    return "\n".join("    " * depth + line for line in lines)
+@cache
+def _sections() -> dict[str, str]:
+    _, *sections = _source("emit_cuda_kernels.cuh").split("\n//// ")
+    return {name: body.strip("\n") for name, body in (section.split("\n", 1) for section in sections)}
+
+
+def _filled(section: str, **parts: str | int) -> str:
+    """A section with its parts in their places; a part that has a line of its own is indented as that line is."""
+    lines = []
+    for line in _sections()[section].splitlines():
+        marked = _MARK.fullmatch(line.strip())
+        if marked:
+            indent = line[: len(line) - len(line.lstrip())]
+            lines += [indent + inner if inner else "" for inner in str(parts[marked[1]]).splitlines()]
+        else:
+            lines.append(_MARK.sub(lambda mark: str(parts[mark[1]]), line))
+    return "\n".join(lines) + "\n"
+
+
+_MARK = re.compile(r"@(\w+)@")
+
+
+@cache
+def _source(name: str) -> str:
+    return files("stom_ray.conditions").joinpath(name).read_text(encoding="ascii")

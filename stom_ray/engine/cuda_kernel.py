@@ -18,9 +18,11 @@ from stom_ray.conditions.emit_cuda import (
     ELAPSED_ARGUMENTS,
     LOT,
     NO_FAULT,
+    OUTCOME_ARGUMENTS,
     PLACE_FIELDS,
     THREADS_PER_BLOCK,
     WALK_ARGUMENTS,
+    WALK_OUTCOME_ARGUMENTS,
     EmittedCuda,
 )
 from stom_ray.engine.cuda_device import Device
@@ -32,11 +34,15 @@ Bools = NDArray[np.bool_]
 Rows32 = NDArray[np.int32]
 
 LARGEST_LAUNCH = 1 << 22  # threads; keeps a launch well under a second, for cards that also drive a screen
-# Device memory a trade takes: record, sort key, order, and the sorted record beside the first.
-TRADE_BYTES = 2 * (4 * PLACE_FIELDS + 8) + 16
+# Device memory a trade takes: the record, what sorting needs (keys and order, twice, and a key made of parts), the sorted record.
+TRADE_BYTES = 2 * (4 * PLACE_FIELDS + 8) + 48
 LARGEST_BUFFER = 1 << 24  # trades
 NEVER = 1 << 30  # rows; a window that needs as many is never filled, and numbers this large stay exact as int32
-ROW_SHARE, TRADE_SHARE, CANDIDATE_SHARE = 0.6, 0.2, 0.1  # of the memory limit; what is left is the allocator's
+# Of the memory limit; what is left is the allocator's.
+ROW_SHARE, TRADE_SHARE, CANDIDATE_SHARE, OUTCOME_SHARE = 0.55, 0.15, 0.1, 0.1
+# Outcomes are worked out for every open row beforehand when they are at most this many a (session, candidate): about as many as
+# there are trades to share them.
+OUTCOMES_A_WALK = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,10 @@ class Recorded:
 
 
 class ResidentBlock:
-    """A block's arrays on the device."""
+    """A block's arrays on the device.
+
+    On the host: session_of (n_rows,), and buyable (n_rows,), where the book can fill and it is not the session's last row.
+    """
 
     def __init__(self, device: Device, arrays: BlockArrays) -> None:
         put = device.xp.asarray
@@ -104,6 +113,9 @@ class ResidentBlock:
         self.costs = put(arrays.costs)
         self.tests = put(arrays.tests)
         self.n_sessions = arrays.n_sessions
+        self.session_of = np.repeat(np.arange(arrays.n_sessions, dtype=np.int32), np.diff(arrays.offsets))
+        self.buyable = arrays.entry[1] > 0.0
+        self.buyable[arrays.offsets[1:] - 1] = False
         self.longest_session = arrays.longest_session
         self._device = device
         self.columns: Any = None
@@ -183,10 +195,10 @@ class CudaDriver:
         """Every candidate over every session of the block."""
         n = len(batch.gates)
         faults, zeros = np.full((n, 2), -1, dtype=np.int64), np.zeros((n, self._n_zero_lines), dtype=np.int64)
-        following = self._device.xp.asarray(batch.following)
+        rows = _Rows(self._device, block, batch.following)
         places, prices = [], []
         for start, stop in self._chunks(batch):
-            chunk = _Chunk(self, block, batch, following, start, stop)
+            chunk = _Chunk(self, block, batch, rows, start, stop)
             for found, sold in chunk.trades():
                 found[:, 0] += start
                 places.append(found)
@@ -212,15 +224,22 @@ class CudaDriver:
         return max(min(fitting, LARGEST_BUFFER), longest_session // 2 + 1)
 
 
+class _Rows:
+    """Where a batch may buy. following: on the device; open: (n_open,) rows on which some candidate may buy, on the host."""
+
+    def __init__(self, device: Device, block: ResidentBlock, following: Rows32) -> None:
+        self.following = device.xp.asarray(following)
+        self.open = np.flatnonzero((following == np.arange(len(following))) & block.buyable).astype(np.int32)
+
+
 class _Chunk:
     """Candidates [start, stop) of a batch on the device."""
 
-    def __init__(
-        self, driver: CudaDriver, block: ResidentBlock, batch: BatchArrays, following: Any, start: int, stop: int
-    ) -> None:
+    def __init__(self, driver: CudaDriver, block: ResidentBlock, batch: BatchArrays, rows: _Rows, start: int, stop: int) -> None:
         self._driver, self._block, self._device = driver, block, driver._device
         xp = self._device.xp
         self._n = stop - start
+        self._outcomes = 0
         self._capacity = driver.capacity(block.longest_session)
         emitted = driver._emitted
         variables = list(emitted.variables)
@@ -239,7 +258,7 @@ class _Chunk:
             "n_lengths": np.int64(batch.loaded_lengths.shape[1]),
             "elapsed": xp.empty(elapsed, dtype=np.float64),
             "entry": block.entry,
-            "following": following,
+            "following": rows.following,
             "costs": block.costs,
             "gates": xp.asarray(batch.gates[start:stop]),
             "params": xp.asarray(in_lots(batch.params[start:stop, variables])),
@@ -251,11 +270,43 @@ class _Chunk:
             "prices": xp.empty(self._capacity, dtype=np.int64),
             "faults": xp.full(self._n, np.uint64(NO_FAULT), dtype=np.uint64),
         }
+        self._remembers = emitted.sold_by is not None and self._share_outcomes(
+            rows, batch.params[start:stop, list(emitted.sold_by)], batch.floats[start:stop, list(emitted.sold_by)]
+        )
+
+    def _share_outcomes(self, rows: _Rows, values: Floats, floats: Bools) -> bool:
+        """Makes the arrays for outcomes, when there are few enough. values, floats: (n, k) what the sell text reads."""
+        xp, block = self._device.xp, self._block
+        keys = np.concatenate([values, floats.astype(np.float64)], axis=1)
+        first, exits = np.zeros(1, dtype=np.int64), np.zeros(self._n, dtype=np.int64)
+        if keys.shape[1]:
+            _, first, exits = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        outcomes = len(first) * len(rows.open)
+        fitting = int(self._driver.memory_bytes * OUTCOME_SHARE) - 12 * block.n_rows
+        if outcomes > OUTCOMES_A_WALK * self._n * block.n_sessions or 8 * outcomes > fitting:
+            return False
+        self._outcomes = outcomes
+        numbers = np.zeros(block.n_rows, dtype=np.int32)
+        numbers[rows.open] = np.arange(len(rows.open), dtype=np.int32)
+        self._arguments |= {
+            "open_rows": xp.asarray(rows.open),
+            "open_sessions": xp.asarray(block.session_of[rows.open]),
+            "open_numbers": xp.asarray(numbers),
+            "exit_candidates": xp.asarray(first.astype(np.int32)),
+            "exits": xp.asarray(exits.reshape(-1).astype(np.int32)),
+            "n_exits": np.int64(len(first)),
+            "outcomes": xp.empty(outcomes, dtype=np.int64),
+        }
+        return True
 
     def trades(self) -> Iterator[tuple[Rows32, Ints]]:
         """Places and prices of one launch after the other, sessions ascending for every candidate."""
         if self._driver._emitted.fills_elapsed:
             self._launch("fill_elapsed", ELAPSED_ARGUMENTS, Tile(0, self._block.n_sessions, 0, 1))
+        for at in range(0, self._outcomes, LARGEST_LAUNCH):
+            count = min(LARGEST_LAUNCH, self._outcomes - at)
+            self._arguments |= {"outcome_from": np.int64(at), "outcome_count": np.int64(count)}
+            self._launch("fill_outcomes", OUTCOME_ARGUMENTS, Tile(0, count, 0, 1))
         waiting = [Tile(0, self._block.n_sessions, 0, self._n)]
         while waiting:
             tile = waiting.pop()
@@ -275,7 +326,10 @@ class _Chunk:
         xp = self._device.xp
         self._arguments["count"] = xp.zeros(1, dtype=np.uint64)
         self._arguments["zeros"] = xp.zeros_like(self._zeros)
-        self._launch("walk", WALK_ARGUMENTS, tile)
+        if self._remembers:
+            self._launch("walk_outcomes", WALK_OUTCOME_ARGUMENTS, tile)
+        else:
+            self._launch("walk", WALK_ARGUMENTS, tile)
         return int(self._device.to_host(self._arguments["count"])[0])
 
     def _launch(self, name: str, arguments: tuple[tuple[str, str], ...], tile: Tile) -> None:

@@ -11,12 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from stom_ray.conditions.emit_cuda import ELAPSED_ARGUMENTS, WALK_ARGUMENTS
+from stom_ray.conditions.emit_cuda import ELAPSED_ARGUMENTS, OUTCOME_ARGUMENTS, WALK_ARGUMENTS, WALK_OUTCOME_ARGUMENTS
 
 SHIM = Path(__file__).with_name("shim.h")
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 OPTIONS = ("-x", "c++", "-std=c++14", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Werror", "-Wno-unused")
-KERNELS = {"walk": WALK_ARGUMENTS, "fill_elapsed": ELAPSED_ARGUMENTS}
+KERNELS = {
+    "walk": WALK_ARGUMENTS,
+    "fill_elapsed": ELAPSED_ARGUMENTS,
+    "fill_outcomes": OUTCOME_ARGUMENTS,
+    "walk_outcomes": WALK_OUTCOME_ARGUMENTS,
+}
 DTYPES = {
     "double": np.float64,
     "bool": np.bool_,

@@ -7,11 +7,13 @@ import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stom_ray.conditions import ir
 from stom_ray.conditions.emit_cuda import refusals
 from stom_ray.conditions.traversal import rewrite_program
+from stom_ray.engine import cuda_kernel
 from stom_ray.engine.cuda_backtest import CudaBacktest
 from stom_ray.engine.reference import run_reference
 from stom_ray.store.load import select
@@ -52,8 +54,10 @@ def check_program(make_panel, cuda_emulation, seed: int, profile: str, hazard: f
         params = programs.random_rows(seed + part, 6, calm)
         expected = run_reference(strategy, selection, params, config)
         kernel = CudaBacktest(strategy, selection, config, device=cuda_emulation())
-        programs.assert_equal(kernel.run(params), expected)
-        programs.assert_equal(kernel.run(params), expected)
+        for share in (0.0, np.inf):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(cuda_kernel, "OUTCOMES_A_WALK", share)
+                programs.assert_equal(kernel.run(params), expected)
         streamed = CudaBacktest(strategy, selection, config, device=cuda_emulation(), memory_bytes=1)
         programs.assert_equal(streamed.run(params), expected)
         compared += len(expected.trades)

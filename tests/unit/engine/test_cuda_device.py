@@ -144,7 +144,7 @@ def test_backtest_and_evaluator_run_on_the_gpu_when_asked_to(make_panel, cuda_em
     for result in (run(STRATEGY, selection, params, config, backend="cuda"), evaluator.run(params), evaluator.run(params)):
         for name, values in vars(expected.trades).items():
             assert getattr(result.trades, name).tobytes() == values.tobytes(), name
-    assert [name for name, _ in device.launches] == ["walk"] * 3
+    assert len([name for name, _ in device.launches if name.startswith("walk")]) == 3
 
 
 def test_a_source_that_the_compiler_refuses_is_an_error_of_ours(cupy):

@@ -53,31 +53,68 @@ def assert_equal(got, expected):
         np.testing.assert_array_equal(getattr(got.trades, name), values, err_msg=name)
 
 
-def test_trades_are_the_references(selection, expected, cuda_emulation):
+@pytest.fixture(params=["walk", "walk_outcomes"])
+def walks(request, monkeypatch):
+    """The kernel that walks, with outcomes or without."""
+    monkeypatch.setattr(cuda_kernel, "OUTCOMES_A_WALK", 0.0 if request.param == "walk" else np.inf)
+    return request.param
+
+
+def walked(device):
+    """Threads of each launch that walked."""
+    return [threads for name, threads in device.launches if name.startswith("walk")]
+
+
+def test_trades_are_the_references(walks, selection, expected, cuda_emulation):
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
-    assert device.launches == [("walk", 12 * 6)]
+    assert device.launches[-1] == (walks, 12 * 6)
+    assert walked(device) == [12 * 6]
 
 
-def test_a_selection_that_does_not_fit_is_streamed_in_blocks(selection, expected, cuda_emulation):
+def test_outcomes_are_shared_when_there_are_fewer_than_walks(selection, cuda_emulation):
+    rows = ParamMatrix.from_rows([[2 + k % 9, 3 + k % 2] for k in range(900)])
+    device = cuda_emulation()
+    result = CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(rows)
+    assert_equal(result, run_reference(STRATEGY, selection, rows, CONFIG))
+    (filled, outcomes), (walk, threads) = device.launches
+    assert (filled, walk, threads) == ("fill_outcomes", "walk_outcomes", 900 * 6)
+    assert 0 < outcomes <= threads
+    assert outcomes % 2 == 0  # open rows times two values of what the sell text reads
+
+
+def test_a_sale_that_may_stop_or_count_has_no_outcomes():
+    calm, buy = "매도 = 보유시간 > self.vars[1] / 2 + self.vars[3]", "매수 = 체결강도 > self.vars[0]"
+    assert emit_cuda(compile_strategy(buy, calm, profile="stom"), "tick_v1").sold_by == (1, 3)
+    assert emit_cuda(compile_strategy(buy, "매도 = 수익률 / self.vars[1] > 1", profile="stom"), "tick_v1").sold_by is None
+    assert emit_cuda(compile_strategy(buy, "매도 = 수익률 / self.vars[1] > 1"), "tick_v1").sold_by is None
+    elapsed = {
+        own: compile_strategy(buy, "매도 = 경과틱수('가') > 3", elapsed=f"가;체결강도 > {own}") for own in ("self.vars[2]", "5")
+    }
+    assert emit_cuda(elapsed["self.vars[2]"], "tick_v1").sold_by is None
+    assert emit_cuda(elapsed["5"], "tick_v1").sold_by == ()
+
+
+def test_a_selection_that_does_not_fit_is_streamed_in_blocks(walks, selection, expected, cuda_emulation):
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device, memory_bytes=40_000).run(ROWS), expected)
-    assert [threads for _, threads in device.launches[:1]] != [12 * 6]
+    assert len(walked(device)) >= 3
+    assert max(walked(device)) < 12 * 6
 
 
 def test_free_memory_is_the_limit_unless_told_otherwise(selection, expected, cuda_emulation):
     device = cuda_emulation(memory=1)
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
-    assert len(device.launches) >= 3 * 12
+    assert len(walked(device)) >= 3 * 12
 
 
 def test_a_launch_that_trades_more_than_its_buffer_holds_is_made_again_in_halves(
-    selection, expected, cuda_emulation, monkeypatch
+    walks, selection, expected, cuda_emulation, monkeypatch
 ):
     monkeypatch.setattr(cuda_kernel, "LARGEST_BUFFER", 60)
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
-    threads = [threads for _, threads in device.launches]
+    threads = walked(device)
     assert threads[0] == 72
     assert threads[1] == 36
     assert 1 < len(threads) < 72
@@ -96,11 +133,12 @@ def test_counts_of_a_launch_that_is_made_again_are_counted_once(selection, cuda_
     assert_equal(result, run_reference(dividing, selection, ROWS, config))
 
 
-def test_launches_are_cut_to_size(selection, expected, cuda_emulation, monkeypatch):
+def test_launches_are_cut_to_size(walks, selection, expected, cuda_emulation, monkeypatch):
     monkeypatch.setattr(cuda_kernel, "LARGEST_LAUNCH", 20)
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
     assert max(threads for _, threads in device.launches) <= 20
+    assert any(name == walks for name, _ in device.launches)
 
 
 def test_lots_hold_one_value_of_many_candidates_side_by_side():
@@ -113,7 +151,7 @@ def test_lots_hold_one_value_of_many_candidates_side_by_side():
     assert in_lots(values[:, :0]).shape == (3, 0, LOT)
 
 
-def test_candidates_of_several_lots_keep_their_own_parameters(selection, cuda_emulation):
+def test_candidates_of_several_lots_keep_their_own_parameters(walks, selection, cuda_emulation):
     rows = ParamMatrix.from_rows([[2 + k % 7, k % 11] for k in range(2 * LOT + 9)])
     expected = run_reference(STRATEGY, selection, rows, CONFIG)
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=cuda_emulation()).run(rows), expected)
