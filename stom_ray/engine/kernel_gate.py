@@ -1,7 +1,7 @@
-"""A text over many rows at once: on which rows no candidate can buy, and on which something may stop a candidate.
+"""A text over many rows at once: on which rows it decides to buy or sell, and on which it may stop a candidate.
 
-A row is closed when 매수 is known to be false, or the book cannot fill the order, and nothing on the way could fault or count a
-division by zero. Open rows are evaluated in full by the kernel, so everything unknown errs on that side.
+A row is closed to all candidates when 매수 is known to be false, or the book cannot fill the order, and nothing on the way could
+fault or count a division by zero. Open rows are evaluated in full by the kernel, so everything unknown errs on that side.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import numpy as np
 
 from stom_ray.conditions import ir
 from stom_ray.conditions.emit_flow import elif_chain
-from stom_ray.engine.row_values import GateRows, RowValues, Temporary
+from stom_ray.engine.row_values import RowValues, Temporary
 from stom_ray.engine.row_values_known import constant, select
 from stom_ray.engine.row_values_truth import Bools, Mask, Truth, both, either, inverse, nowhere, placed, spread
 from stom_ray.engine.types import Ints
-
-__all__ = ["GateRows", "RowGate"]
 
 DECISIONS = {"buy": ("매수", True), "sell": ("매도", False)}
 Temporaries = dict[str, Temporary]
@@ -23,11 +21,6 @@ Temporaries = dict[str, Temporary]
 
 class RowGate(RowValues):
     """Evaluates a buy or sell text over rows."""
-
-    def open_rows(self, program: ir.Program, fillable: Bools, reach: Mask = True) -> Bools:
-        """(n,) rows within `reach` that have to be evaluated in full. fillable: (n,) rows whose book can fill the order."""
-        decision = self.run(program, reach)
-        return spread(both(reach, either(both(decision.perhaps, fillable), self.effects)), self.rows.size)
 
     def effects_of(self, program: ir.Program, reach: Mask = True) -> Bools:
         """(n,) rows within `reach` on which running the text may fault, or count a division by zero if `counting`."""
