@@ -191,6 +191,9 @@ def block_trades(block: Block, recorded: Recorded, stopped: NDArray[np.bool_]) -
 
 def _by_candidate(trades: Trades, stopped: NDArray[np.bool_]) -> Trades:
     """Trades in the order of the result, without those of candidates that stopped in a later block."""
+    ordered = bool((trades.candidate[1:] >= trades.candidate[:-1]).all())
+    if ordered and not stopped.any():
+        return trades
     order = np.argsort(trades.candidate, kind="stable")
     order = order[~stopped[trades.candidate[order]]]
     return Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})

@@ -5,6 +5,7 @@ Threads run in descending order, so that nothing can rely on the order in which 
 
 import ctypes
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from stom_ray.conditions.emit_cuda import ELAPSED_ARGUMENTS, OUTCOME_ARGUMENTS, 
 SHIM = Path(__file__).with_name("shim.h")
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 OPTIONS = ("-x", "c++", "-std=c++14", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Werror", "-Wno-unused")
+MORE_OPTIONS = tuple(os.environ.get("CUDA_EMULATION_OPTIONS", "").split())
 KERNELS = {
     "walk": WALK_ARGUMENTS,
     "fill_elapsed": ELAPSED_ARGUMENTS,
@@ -43,15 +45,17 @@ extern "C" void launch_{name}(long long threads, long long per_block, void **a)
 
 
 class EmulatedDevice:
-    """Compiles into `folder`. memory: what free_bytes says. launches: (kernel, threads) of every launch so far."""
+    """Compiles into `folder`. memory: what free_bytes says. launches: (kernel, threads) of every launch so far.
+
+    CUDA_EMULATION_OPTIONS in the environment: more options for the compiler.
+    """
 
     name = "emulated"
     xp = np
 
-    def __init__(self, folder: Path, memory: int = 1 << 30, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, memory: int = 1 << 30) -> None:
         self.folder = folder
         self.memory = memory
-        self.options = options
         self.launches: list[tuple[str, int]] = []
 
     def free_bytes(self) -> int:
@@ -65,10 +69,10 @@ class EmulatedDevice:
         kernels = [name for name in KERNELS if f" {name}(" in source]
         wrappers = [LAUNCHER.format(name=name, arguments=", ".join(_casts(KERNELS[name]))) for name in kernels]
         text = "\n".join((f'#include "{SHIM}"', source, *wrappers))
-        library = self.folder / f"{hashlib.sha256(repr((text, self.options)).encode()).hexdigest()[:24]}.so"
+        library = self.folder / f"{hashlib.sha256(repr((text, MORE_OPTIONS)).encode()).hexdigest()[:24]}.so"
         if not library.exists():
             done = subprocess.run(
-                [COMPILER, *OPTIONS, *self.options, "-o", library, "-"], input=text, capture_output=True, text=True, check=False
+                [COMPILER, *OPTIONS, *MORE_OPTIONS, "-o", library, "-"], input=text, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stderr
         return EmulatedProgram(self, ctypes.CDLL(str(library)))

@@ -4,6 +4,10 @@ The programs are those of test_kernel_equals_reference, with what a GPU refuses 
 """
 
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,3 +82,27 @@ def test_random_programs_trade_and_fault_as_in_the_reference(profile, hazard, se
 def test_many_random_programs_trade_and_fault_as_in_the_reference(seed, make_panel, cuda_emulation):
     for profile, hazard, _ in programs.PROGRAMS:
         check_program(make_panel, cuda_emulation, seed, profile, hazard)
+
+
+@pytest.mark.slow
+def test_no_kernel_reads_outside_its_arrays():
+    """The same programs with the C compiler's checks of addresses and undefined behaviour, in a process of their own."""
+    found = [
+        subprocess.run(
+            [shutil.which("gcc") or "false", f"-print-file-name={name}"], capture_output=True, text=True
+        ).stdout.strip()
+        for name in ("libasan.so", "libubsan.so", "libstdc++.so")
+    ]
+    if not all(Path(path).is_absolute() for path in found):
+        pytest.skip("gcc has no libasan and libubsan here")
+    environment = os.environ | {
+        "LD_PRELOAD": " ".join(found),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "PYTHONMALLOC": "malloc",
+        "CUDA_EMULATION_OPTIONS": "-fsanitize=address,undefined -fno-sanitize-recover=all",
+    }
+    name = f"{Path(__file__)}::{test_random_programs_trade_and_fault_as_in_the_reference.__name__}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("." * len(PROGRAMS))
