@@ -311,13 +311,13 @@ def list_records(entry, bound, bought, quantity, cost, scale, market, script, va
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def first_record(values, rows, count, value, bound):
     """The row of the first of `count` ascending records with at least `value`, if below `bound`; else `bound`."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) >> 1
-        if values[middle] >= value:
-            high = middle
-        else:
-            low = middle + 1
+    low, left = 0, count
+    while left > 1:  # no branch on the comparison, which nothing could predict
+        half = left >> 1
+        low += half * np.int64(values[low + half - 1] < value)
+        left -= half
+    if left == 1:
+        low += np.int64(values[low] < value)
     return min(rows[low], bound) if low < count else bound
 
 

@@ -24,16 +24,16 @@ COUNTABLE = 65_000  # entries that they can count
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def place_of(rows, count, row):
-    """How many of the first `count` rows are below `row`."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) >> 1
-        if rows[middle] < row:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def number_rows(rows, count, start, size, out):
+    """out[i]: how many of the first `count` rows are below row start + i. i: 0 to size."""
+    done = 0
+    for u in range(count):
+        upto = rows[u] - start
+        for i in range(done, upto + 1):
+            out[i] = u
+        done = upto + 1
+    for i in range(done, size + 1):
+        out[i] = count
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
@@ -77,7 +77,7 @@ def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market,
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market, script, firsts, table, base, outcome):
+def fill_outcomes(u, rows, number, start, last, levels, exact_from, cost, exits, market, script, firsts, table, base, outcome):
     """Works out the outcome of an entry at rows[u] for every combination of exit values, or takes it from the table.
 
     exact_from: shares from which the exit index may be used. base: the table's row of the session's first entry.
@@ -89,7 +89,9 @@ def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market,
     if len(table[1]) > 0:
         for x in range(n):
             row, price = np.int64(table[1][base + u, x]), float(table[2][base + u, x])
-            keep_outcome(u, x, n, rows, count, entry, row, bought, quantity, price, table[3][base + u, x], cost, market, outcome)
+            keep_outcome(
+                u, x, n, number, start, entry, row, bought, quantity, price, table[3][base + u, x], cost, market, outcome
+            )
         return
     scale = estimate(bought, paid, cost)
     exact = quantity >= exact_from
@@ -108,16 +110,16 @@ def fill_outcomes(u, rows, count, last, levels, exact_from, cost, exits, market,
         if row < last and not price > 0.0:
             row, price = sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, exits[0][x], market, script)
             reason = -1
-        keep_outcome(u, x, n, rows, count, entry, row, bought, quantity, price, reason, cost, market, outcome)
+        keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def keep_outcome(u, x, n, rows, count, entry, row, bought, quantity, price, reason, cost, market, outcome):
+def keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome):
     following, profit, counters, sale_row, sale_krw, sale_reason = outcome
     at = u * n + x
     gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
     held = np.int64(market[1][row] - market[1][entry])
-    following[at] = place_of(rows, count, row + 1)
+    following[at] = number[row + 1 - start]
     profit[at] = gain
     counters[at] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
     sale_row[at] = row
@@ -183,6 +185,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
         longest = max(longest, offsets[s + 1] - offsets[s])
     most_words = (longest + 63) >> 6
     rows = np.empty(longest, dtype=np.int64)
+    number = np.empty(longest + 1, dtype=np.int32)
     filled = np.zeros(longest, dtype=np.bool_)
     capacity = 64 * n_exits
     following = np.empty(capacity, dtype=np.int32)
@@ -199,8 +202,8 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
     seen_total = np.empty((SLOTS, n_exits), dtype=np.int64)
     seen_many = np.empty((SLOTS, n_exits), dtype=np.int64)
     recorded = 0
-    for number in range(resume[0], len(sessions)):
-        s = sessions[number]
+    for turn in range(resume[0], len(sessions)):
+        s = sessions[turn]
         count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows)
         if count == 0:
             continue
@@ -218,6 +221,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
             sale_reason = np.empty(capacity, dtype=np.int64)
         outcome = (following, profit, counters, sale_row, sale_krw, sale_reason)
         filled[:count] = False
+        number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
         make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, bitmaps)
         for w in range(n_words):
             masks[0, w] = ~np.uint64(0)
@@ -261,7 +265,8 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                             fill_outcomes(
                                 u,
                                 rows,
-                                count,
+                                number,
+                                offsets[s],
                                 last,
                                 levels,
                                 exact_from[s],
@@ -276,7 +281,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                             )
                             filled[u] = True
                         if recorded == len(trades):
-                            resume[0] = number
+                            resume[0] = turn
                             return begun
                         at = u * n_exits + leaf_exit[j]
                         trades[recorded, 0] = s
@@ -289,8 +294,8 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                         u = next_set(leaf, n_words, np.int64(following[at]))
             else:
                 slot = slot_of(leaf, n_words)
-                if not remembered(seen, seen_mask, slot, number, leaf, n_words):
-                    seen[slot] = number
+                if not remembered(seen, seen_mask, slot, turn, leaf, n_words):
+                    seen[slot] = turn
                     for w in range(n_words):
                         seen_mask[slot, w] = leaf[w]
                     first = next_set(leaf, n_words, 0)
@@ -302,7 +307,8 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                                 fill_outcomes(
                                     u,
                                     rows,
-                                    count,
+                                    number,
+                                    offsets[s],
                                     last,
                                     levels,
                                     exact_from[s],

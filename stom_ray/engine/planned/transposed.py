@@ -23,7 +23,7 @@ from stom_ray.engine.planned.exits import (
     scan,
     sell_from,
 )
-from stom_ray.engine.planned.grid import COUNTABLE, HELD_BITS, TRADE, WIN, add_tallies, place_of
+from stom_ray.engine.planned.grid import COUNTABLE, HELD_BITS, TRADE, WIN, add_tallies, number_rows
 from stom_ray.engine.planned.survivors import survivors
 from stom_ray.engine.planned.words import count_bits, lowest_bit
 
@@ -48,14 +48,12 @@ def prefix_tables(ranks, n_words, out):
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def count_up_to(ordered, count, value):
     """How many of the first `count` ascending numbers are <= value."""
-    low, high = 0, count
-    while low < high:
-        middle = (low + high) >> 1
-        if ordered[middle] <= value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    low = 0
+    while count > 1:  # no branch on the comparison, which nothing could predict
+        half = count >> 1
+        low += half * np.int64(ordered[low + half - 1] <= value)
+        count -= half
+    return low + np.int64(count == 1 and ordered[low] <= value)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -71,7 +69,6 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
     day_of, day_profit, tallies = sums
     counted = np.zeros(tallies.shape[1], dtype=np.int64)
     pending = 0
-    n_terms = len(z)
     n = len(values)
     n_words = (n + 63) >> 6
     seconds, bids, entries = market[1], market[7], market[8]
@@ -80,6 +77,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
     for s in sessions:
         longest = max(longest, offsets[s + 1] - offsets[s])
     rows = np.empty(longest, dtype=np.int64)
+    number = np.empty(longest + 1, dtype=np.int32)
     waiting = np.empty(longest + 1, dtype=np.int32)
     after = np.empty(n, dtype=np.int32)
     free = np.empty(n_words, dtype=np.uint64)
@@ -93,8 +91,8 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
         for c in range(n):
             longest_hold[reason] = max(longest_hold[reason], values[c, starts[reason]])
     recorded = 0
-    for number in range(resume[0], len(sessions)):
-        s = sessions[number]
+    for turn in range(resume[0], len(sessions)):
+        s = sessions[turn]
         count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows)
         if count == 0:
             continue
@@ -107,6 +105,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                 pending = count
         earned = day_profit[day_of[s]]
         begun = recorded
+        number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
         waiting[:count] = -1
         free[:] = ~np.uint64(0)
         for u in range(count):
@@ -117,13 +116,16 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
             entry = rows[u]
             for w in range(n_words):
                 buying[w] = free[w]
-            for k in range(n_terms):
+            some = np.uint64(1)
+            for k in order:
+                some = np.uint64(0)
                 among = prefix[k, count_up_to(ordered[k], n_distinct[k], z[k, entry])]
                 for w in range(n_words):
-                    buying[w] &= among[w]
-            some = np.uint64(0)
-            for w in range(n_words):
-                some |= buying[w]
+                    both = buying[w] & among[w]
+                    buying[w] = both
+                    some |= both
+                if some == 0:
+                    break
             if some == 0:
                 continue
             quantity, paid = entries[0, entry], entries[1, entry]
@@ -182,7 +184,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                         price = forced_sale_price(bids, last, quantity, levels)
                     if record:
                         if recorded == len(trades):
-                            resume[0] = number
+                            resume[0] = turn
                             return begun
                         trades[recorded, 0] = s
                         trades[recorded, 1] = c
@@ -196,7 +198,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                         held = np.int64(seconds[row] - seconds[entry])
                         earned[c] += gain
                         counted[c] += TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
-                    at = place_of(rows, count, row + 1)
+                    at = number[row + 1 - offsets[s]]
                     if at < count:
                         after[c] = waiting[at]
                         waiting[at] = c
