@@ -65,6 +65,8 @@ class CudaBacktest:
             faults[first, 1] = recorded.faults[first, 1] + resident.block.row_from
             zeros += recorded.zeros
             parts.append(block_trades(resident.block, recorded, faults[:, 0] >= 0))
+            if resident is not self._whole:
+                resident.release()
         stopped = faults[:, 0] >= 0
         return RunResult(_by_candidate(concatenate(parts), stopped), self._faults(faults), self._counts(stopped, zeros))
 
@@ -137,6 +139,10 @@ class _Resident:
             stopped=stopped,
         )
         return driver.run(self._resident(driver, windows, table, loaded), batch)
+
+    def release(self) -> None:
+        """Frees the device's copy, before the next block needs the room."""
+        self._copy = None
 
     def _resident(self, driver: CudaDriver, windows: BatchWindows, table: Ints, loaded: tuple[Ints, Ints]) -> ResidentBlock:
         """The copy, with the columns that this batch reads."""

@@ -198,18 +198,21 @@ class CudaDriver:
         rows = _Rows(self._device, block, batch.following)
         places, prices = [], []
         for start, stop in self._chunks(batch):
-            chunk = _Chunk(self, block, batch, rows, start, stop)
-            for found, sold in chunk.trades():
-                found[:, 0] += start
-                places.append(found)
-                prices.append(sold)
-            faults[start:stop], zeros[start:stop] = chunk.outcome()
-        return Recorded(
-            np.concatenate([np.empty((0, PLACE_FIELDS), np.int32), *places]),
-            np.concatenate([np.empty(0, np.int64), *prices]),
-            faults,
-            zeros,
-        )
+            part = self._run_chunk(block, batch, rows, start, stop)
+            places.append(part.places)
+            prices.append(part.prices)
+            faults[start:stop], zeros[start:stop] = part.faults, part.zeros
+        return Recorded(np.concatenate(places), np.concatenate(prices), faults, zeros)
+
+    def _run_chunk(self, block: ResidentBlock, batch: BatchArrays, rows: _Rows, start: int, stop: int) -> Recorded:
+        """Candidates [start, stop); what they take on the device is free again when this returns."""
+        chunk = _Chunk(self, block, batch, rows, start, stop)
+        places, prices = [np.empty((0, PLACE_FIELDS), dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+        for found, sold in chunk.trades():
+            found[:, 0] += start
+            places.append(found)
+            prices.append(sold)
+        return Recorded(np.concatenate(places), np.concatenate(prices), *chunk.outcome())
 
     def _chunks(self, batch: BatchArrays) -> Iterator[tuple[int, int]]:
         """Candidates whose parameters and results fit at a time."""
@@ -277,7 +280,8 @@ class _Chunk:
     def _share_outcomes(self, rows: _Rows, values: Floats, floats: Bools) -> bool:
         """Makes the arrays for outcomes, when there are few enough. values, floats: (n, k) what the sell text reads."""
         xp, block = self._device.xp, self._block
-        keys = np.concatenate([values, floats.astype(np.float64)], axis=1)
+        bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)  # 0.0 and -0.0 may sell differently
+        keys = np.concatenate([bits, floats.astype(np.int64)], axis=1)
         first, exits = np.zeros(1, dtype=np.int64), np.zeros(self._n, dtype=np.int64)
         if keys.shape[1]:
             _, first, exits = np.unique(keys, axis=0, return_index=True, return_inverse=True)

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,37 @@ def test_a_selection_that_does_not_fit_is_streamed_in_blocks(walks, selection, e
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device, memory_bytes=40_000).run(ROWS), expected)
     assert len(walked(device)) >= 3
     assert max(walked(device)) < 12 * 6
+
+
+def test_one_block_and_one_chunk_of_candidates_are_on_the_device_at_a_time(selection, expected, cuda_emulation, monkeypatch):
+    alive, most = {}, {}
+
+    def counted(kind):
+        class Counted(kind):
+            def __init__(self, *arguments):
+                here = alive.setdefault(kind, weakref.WeakSet())
+                here.add(self)
+                most[kind] = max(most.get(kind, 0), len(here))
+                super().__init__(*arguments)
+
+        return Counted
+
+    for kind in (cuda_kernel.ResidentBlock, cuda_kernel._Chunk):
+        monkeypatch.setattr(cuda_kernel, kind.__name__, counted(kind))
+    result = CudaBacktest(STRATEGY, selection, CONFIG, device=cuda_emulation(), memory_bytes=1).run(ROWS)
+    assert_equal(result, expected)
+    assert list(most.values()) == [1, 1]
+
+
+def test_signs_of_zero_are_different_values_of_a_sell_text(selection, cuda_emulation):
+    signed = compile_strategy("매수 = 현재가 > 1000", "매도 = 체결강도 / self.vars[0] > 1", profile="stom")
+    rows = ParamMatrix.from_rows([[zero] for zero in (0.0, -0.0) * 40])
+    expected = run_reference(signed, selection, rows, CONFIG)
+    device = cuda_emulation()
+    assert_equal(CudaBacktest(signed, selection, CONFIG, device=device).run(rows), expected)
+    assert device.launches[0][0] == "fill_outcomes"
+    labels = expected.trades.candidate % 2
+    assert (labels == 0).sum() > 3 * (labels == 1).sum() > 0
 
 
 def test_free_memory_is_the_limit_unless_told_otherwise(selection, expected, cuda_emulation):
