@@ -10,6 +10,7 @@ from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.emit_cpu import emit_texts
 from stom_ray.conditions.emit_cuda import emit_cuda, refusals
 from stom_ray.conditions.emit_cuda_text import NUMBER, TRUTH, WHOLE, TextTranslator
+from stom_ray.engine.cuda_device import COMPILER_OPTIONS
 
 ARCHITECTURES = ("sm_75", "sm_86", "sm_89", "sm_90")
 BUY = """\
@@ -63,6 +64,18 @@ class Nvrtc:
         call.nvrtcDestroyProgram(ctypes.byref(program))
         return not failed, log.value.decode(), size.value
 
+    def assembly(self, source, *options):
+        """PTX, in which a fused multiply-add has a name of its own."""
+        call, program, size = self.library, ctypes.c_void_p(), ctypes.c_size_t()
+        assert call.nvrtcCreateProgram(ctypes.byref(program), source.encode("ascii"), b"kernel.cu", 0, None, None) == 0
+        options = (b"--std=c++14", b"-arch=compute_75", *options)
+        assert call.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options)) == 0
+        call.nvrtcGetPTXSize(program, ctypes.byref(size))
+        text = ctypes.create_string_buffer(size.value)
+        call.nvrtcGetPTX(program, text)
+        call.nvrtcDestroyProgram(ctypes.byref(program))
+        return text.value.decode()
+
 
 @pytest.fixture(scope="module")
 def nvrtc():
@@ -86,6 +99,13 @@ def test_nvidias_compiler_takes_expressions_that_every_candidate_shares(nvrtc):
     assert emitted.fills_elapsed
     compiled, log, _ = nvrtc.compile(emitted.source, ARCHITECTURES[0])
     assert compiled, log
+
+
+def test_no_product_is_fused_with_a_sum(nvrtc):
+    source = emit_cuda(strategy(), "tick_v1").source
+    options = tuple(option.encode() for option in COMPILER_OPTIONS if option.startswith("-f"))
+    assert "fma.rn.f64" in nvrtc.assembly(source)
+    assert "fma.rn.f64" not in nvrtc.assembly(source, *options)
 
 
 def test_a_broken_source_is_not_taken(nvrtc):
