@@ -8,6 +8,7 @@ from typing import cast
 from stom_ray.conditions import ir
 from stom_ray.conditions.ir import Expr
 from stom_ray.conditions.terms_bounds import exclusive
+from stom_ray.conditions.terms_mark import mark_of
 from stom_ray.conditions.terms_pool import TURNED, Pool, Uncut
 from stom_ray.conditions.terms_types import BuyTerms, Order, Threshold
 
@@ -186,13 +187,9 @@ class BuyCut:
             return None
         ((op, right),) = node.rest
         for left, order, other in ((node.first, cast(Order, op), right), (right, TURNED[op], node.first)):
-            if not self.pool.of_row_only(left):
-                continue
-            if self.pool.of_parameters_only(other):
-                return Threshold(left, order, other, None, negated, unless)
-            product = self.product(other)
-            if product is not None:
-                return Threshold(left, order, product[1], product[0], negated, unless)
+            mark = mark_of(self.pool, other) if self.pool.of_row_only(left) else None
+            if mark is not None:
+                return Threshold(left, order, mark.right, mark.scale, negated, unless, mark.offset)
         return None
 
     def switch(self, literal: Expr, unless: tuple[Expr, ...]) -> Threshold:
@@ -205,15 +202,6 @@ class BuyCut:
                 return Threshold(right, TURNED[op], literal.first, None, False, unless)
         one, two = self.pool.add(ir.Const(1)), self.pool.add(ir.Const(2))
         return Threshold(one, ">=", self.pool.choose(literal, one, two), None, False, unless)
-
-    def product(self, node: Expr) -> tuple[Expr, Expr] | None:
-        """(scale, right) of a product of one side of the row only and one of parameters only."""
-        if not isinstance(node, ir.Binary) or node.op != "*":
-            return None
-        for scale, right in ((node.left, node.right), (node.right, node.left)):
-            if self.pool.of_row_only(scale) and self.pool.of_parameters_only(right):
-                return scale, right
-        return None
 
 
 def common(parts: list[Clauses]) -> tuple[Clauses, list[Clauses]]:

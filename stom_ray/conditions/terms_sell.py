@@ -9,6 +9,7 @@ from stom_ray.conditions import ir
 from stom_ray.conditions.fold import fold_node
 from stom_ray.conditions.ir import Expr
 from stom_ray.conditions.terms_bounds import OPPOSITE
+from stom_ray.conditions.terms_mark import mark_of
 from stom_ray.conditions.terms_pool import TURNED, Pool, Uncut
 from stom_ray.conditions.terms_run import Arm
 from stom_ray.conditions.terms_types import Atom, Quantity, Reason, SellTerms
@@ -176,9 +177,10 @@ class SellCut:
 
     def against(self, left: Expr, value: Expr) -> Atom | None:
         """`left >= value`."""
+        if self.pool.of_row_only(left):
+            mark = mark_of(self.pool, value)
+            return None if mark is None else Atom("tick", 1, mark.right, False, left, scale=mark.scale, offset=mark.offset)
         if self.pool.of_parameters_only(value):
-            if self.pool.of_row_only(left):
-                return Atom("tick", 1, value, False, left)
             quantity = quantity_of(left)
             return None if quantity is None else Atom(quantity[0], quantity[1], value, False)
         return self.trailing(value) if self.ratio and quantity_of(left) == ("pct", 1) else None

@@ -26,10 +26,11 @@ class NotCut:
 
 @dataclass(frozen=True)
 class Threshold:
-    """`left OP right`, or `left OP scale * right` with one rounding of the product.
+    """`left OP scale * right + offset`: the product is rounded, then the sum.
 
-    left, scale: of the row only, scale None = no product. right: of parameters only. negated: `not (left OP right)`, which holds
-    where a side is NaN. unless: truth values of the row only; the term holds where any of them does.
+    left, scale, offset: of the row only; scale None = no product, offset None = no sum. right: of parameters only. negated:
+    `not (left OP ...)`, which holds where a side is NaN. unless: truth values of the row only; the term holds where any of them
+    does.
     """
 
     left: Expr
@@ -38,6 +39,7 @@ class Threshold:
     scale: Expr | None = None
     negated: bool = False
     unless: tuple[Expr, ...] = ()
+    offset: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,10 @@ class Atom:
     """`sign * quantity >= value`, or `>` when strict. value: of parameters only.
 
     quantity: pct 수익률, peak 최고수익률, trough 최저수익률, drawdown 최고수익률 - 수익률, held 보유시간, tick `row`, which is of
-    the row only (a truth value has value 1). ratio and trail compare 수익률 with the one rounded result of 최고수익률 * value or
-    최고수익률 - value: `sign * 수익률 >= sign * (최고수익률 * value)`. passes_nan: holds where a side is NaN (a negated
-    comparison).
+    the row only (a truth value has value 1). scale, offset: of the row only, of tick alone; the right side then is `scale * value
+    + sign * offset`, the product rounded, then the sum. ratio and trail compare 수익률 with the one rounded result of
+    최고수익률 * value or 최고수익률 - value: `sign * 수익률 >= sign * (최고수익률 * value)`. passes_nan: holds where a side is
+    NaN (a negated comparison).
     """
 
     quantity: Quantity
@@ -68,6 +71,8 @@ class Atom:
     strict: bool
     row: Expr | None = None
     passes_nan: bool = False
+    scale: Expr | None = None
+    offset: Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -139,9 +139,11 @@ class Script:
             f"{self.level()} {order} {row} {other} {self.level()}",
             f"{row} {order} {scale}",
         ]
+        forms += [f"{row} {order} {scale} * {self.level()}", f"{self.level()} * {scale} {order} {row}"]
+        forms += [f"{row} {order} {scale} + {self.level()}", f"{self.row(0)} - {scale} * {self.level()} {order} {row}"]
+        forms += [f"{row} {order} {self.level()} - {scale}", f"{scale} - {self.level()} {order} {row}"]
         if self.side == "buy" or self.chance(0.1):
-            forms += [f"{row} {order} {scale} * {self.level()}", f"{self.level()} * {scale} {order} {row}"]
-            forms += [f"{row} {order} {scale} + {self.level()}", f"{row} == {self.level()}", f"{row} != {self.level()}"]
+            forms += [f"{row} == {self.level()}", f"{row} != {self.level()}"]
         return self.pick(*forms)
 
     def level(self) -> str:
@@ -228,10 +230,14 @@ class Evaluator:
 
     def passes(self, threshold: Threshold, frame: Frame) -> bool:
         left, right = self.value(threshold.left, frame), self.value(threshold.right, frame)
-        if threshold.scale is not None:
-            right = self.value(threshold.scale, frame) * right
+        right = self.mark(right, threshold.scale, threshold.offset, 1, frame)
         unless = any(bool(self.value(node, frame)) for node in threshold.unless)
         return unless or bool(HOLDS[threshold.op](left, right)) != threshold.negated
+
+    def mark(self, value, scale: ir.Expr | None, offset: ir.Expr | None, sign: int, frame: Frame):
+        if scale is not None:
+            value = self.value(scale, frame) * value
+        return value if offset is None else value + sign * self.value(offset, frame)
 
     def label(self, terms: SellTerms, frame: Frame) -> int | None:
         found = [reason.label for reason in terms.reasons if all(self.holds(atom, frame) for atom in reason.atoms)]
@@ -242,6 +248,7 @@ class Evaluator:
         match atom.quantity:
             case "tick":
                 quantity = self.value(atom.row, frame)
+                value = self.mark(value, atom.scale, atom.offset, atom.sign, frame)
             case "ratio":
                 quantity, value = pct, atom.sign * (frame.best_pct * value)
             case "trail":
@@ -311,7 +318,10 @@ def test_random_scripts_reach_every_kind_of_term(make_panel):
     assert compared > 10_000
     assert cut > 100
     assert others > 30
-    assert any(term.scale is not None for term in thresholds)
+    for terms in (thresholds, atoms):
+        assert {(term.scale is None, term.offset is None) for term in terms} == {
+            (scale, offset) for scale in (True, False) for offset in (True, False)
+        }
     assert any(term.unless for term in thresholds)
     assert {term.negated for term in thresholds} == {True, False}
     assert {atom.quantity for atom in atoms} == {"pct", "peak", "trough", "drawdown", "held", "tick", "ratio", "trail"}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.engine.planned.cut import Cut, normalised
+from stom_ray.conditions.terms import Atom
+from stom_ray.engine.planned.cut import Cut, buy_column, tick_column
 from stom_ray.engine.planned.parameters import ParameterValues
 from stom_ray.engine.planned.transposed import prefix_tables
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
@@ -36,18 +37,27 @@ def candidates_of(plan: Cut, params: ParamMatrix, strict_profile: bool) -> Candi
     buys = np.empty((n, len(plan.terms.thresholds)))
     for k, threshold in enumerate(plan.terms.thresholds):
         right, bad = values.column_of(threshold.right)
-        sign, strict = normalised(threshold)
-        buys[:, k] = np.nextafter(sign * right, np.inf) if strict and threshold.scale is None else sign * right
+        column = buy_column(threshold)
+        buys[:, k] = column.levels(column.sign * right)
         unfit |= bad
     atoms = [atom for reason in plan.reasons.reasons for atom in reason.atoms] if plan.reasons is not None else []
     exits = np.empty((n, len(atoms)))
     for a, atom in enumerate(atoms):
         value, bad = values.column_of(atom.value)
-        exits[:, a] = np.nextafter(value, np.inf) if atom.strict and atom.quantity not in ("ratio", "trail") else value
+        exits[:, a] = levels_of(atom, value)
         if (atom.quantity, atom.sign) in (("peak", 1), ("trough", -1)):
             exits[exits[:, a] <= 0.0, a] = -np.inf  # they start at 0, 수익률 does not
         unfit |= bad
     return Candidates(buys, exits, unfit)
+
+
+def levels_of(atom: Atom, value: Floats) -> Floats:
+    """What the quantity of an atom of a sell reason is compared with."""
+    column = tick_column(atom)
+    if column is not None:
+        return column.levels(value)
+    above = atom.strict and atom.quantity not in ("ratio", "trail")  # there the kernel compares
+    return np.nextafter(value, np.inf) if above else value
 
 
 # Shared values

@@ -35,15 +35,64 @@ SEARCH_ORDER = (TIME, RISE, FALL, TERM, TRAIL, RETRACE)  # cheapest first: each 
 
 
 @dataclass(frozen=True)
+class RowTerm:
+    """A comparison of the row with parameters as a column c: it holds where `c >= sign * parameter`.
+
+    The comparison is `sign * left >= sign * (scale * parameter + offset)`, above when strict. Without scale and offset c is
+    sign * left, and being strict is a matter of the parameter. for_nan: whether it holds where a side is NaN.
+    """
+
+    left: ir.Expr
+    sign: int
+    strict: bool
+    for_nan: bool
+    scale: ir.Expr | None
+    offset: ir.Expr | None
+
+    @property
+    def plain(self) -> bool:
+        return self.scale is None and self.offset is None
+
+    def levels(self, values: Floats) -> Floats:
+        """What the column is compared with. values: sign * parameter."""
+        return np.nextafter(values, np.inf) if self.plain and self.strict else values
+
+    def same_column(self, other: RowTerm) -> bool:
+        """Both of one text, which keeps equal expressions once: what only Python takes for equal (1 and True) is told apart."""
+        same = self.left is other.left and self.scale is other.scale and self.offset is other.offset
+        how = (self.sign, self.for_nan, self.plain or self.strict)
+        return same and how == (other.sign, other.for_nan, other.plain or other.strict)
+
+
+def buy_column(threshold: Threshold) -> RowTerm:
+    """A threshold's column, but for its guards."""
+    rising, strict = threshold.op in (">", ">="), threshold.op in ("<", ">")
+    if threshold.negated:
+        rising, strict = not rising, not strict
+    return RowTerm(threshold.left, 1 if rising else -1, strict, threshold.negated, threshold.scale, threshold.offset)
+
+
+def tick_column(atom: Atom) -> RowTerm | None:
+    """A tick atom's column; None for an atom of the position."""
+    if atom.row is None:
+        return None
+    return RowTerm(atom.row, atom.sign, atom.strict, atom.passes_nan, atom.scale, atom.offset)
+
+
+@dataclass(frozen=True)
 class Cut:
-    """terms, reasons: of the texts; reasons None where only the buy text could be cut, and `uncut` says why. ticks: (row
-    expression, sign, holds for NaN) of each tick term, by number.
+    """terms, reasons: of the texts; reasons None where only the buy text could be cut, and `uncut` says why. ticks: the columns
+    of the reasons' tick atoms, each once.
     """
 
     terms: BuyTerms
     reasons: SellTerms | None
-    ticks: tuple[tuple[ir.Expr, int, bool], ...]
+    ticks: tuple[RowTerm, ...]
     uncut: str = ""
+
+    def tick(self, column: RowTerm) -> int:
+        """The number of a tick column."""
+        return next(number for number, tick in enumerate(self.ticks) if tick.same_column(column))
 
 
 def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
@@ -54,11 +103,11 @@ def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
     reasons = sell_terms(strategy.sell, bound, ratio=True)
     if isinstance(reasons, NotCut):
         return Cut(terms, None, (), reasons.reason)
-    ticks: dict[tuple[ir.Expr, int, bool], None] = {}
+    ticks: list[RowTerm] = []
     for reason in reasons.reasons:
-        for atom in reason.atoms:
-            if atom.row is not None:
-                ticks[atom.row, atom.sign, atom.passes_nan] = None
+        for column in map(tick_column, reason.atoms):
+            if column is not None and not any(tick.same_column(column) for tick in ticks):
+                ticks.append(column)
     return Cut(terms, reasons, tuple(ticks))
 
 
@@ -118,18 +167,8 @@ def search_of(atoms: list[tuple[int, int]]) -> int:
 
 def code(plan: Cut, atom: Atom) -> tuple[int, int]:
     """(quantity, sign) of an atom; the sign of a tick term is part of the term."""
-    if atom.row is not None:
-        return TICK + plan.ticks.index((atom.row, atom.sign, atom.passes_nan)), 1
-    return QUANTITIES[atom.quantity], atom.sign
-
-
-def normalised(threshold: Threshold) -> tuple[int, bool]:
-    """(sign, strict): the term holds where sign * left >= sign * right, or above; NaN apart."""
-    rising = threshold.op in (">", ">=")
-    strict = threshold.op in ("<", ">")
-    if threshold.negated:
-        return (-1 if rising else 1), not strict
-    return (1 if rising else -1), strict
+    column = tick_column(atom)
+    return (QUANTITIES[atom.quantity], atom.sign) if column is None else (TICK + plan.tick(column), 1)
 
 
 def _ints(values: list[int]) -> NDArray[np.int64]:

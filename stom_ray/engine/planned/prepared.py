@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.conditions import ir
-from stom_ray.conditions.terms import Threshold
 from stom_ray.engine.kernel_bind import BatchWindows, Block
 from stom_ray.engine.planned import index
-from stom_ray.engine.planned.cut import Cut, normalised
-from stom_ray.engine.planned.scaled import GREATER, GREATER_EQUAL, LESS, LESS_EQUAL, boundaries
+from stom_ray.engine.planned.cut import Cut, RowTerm, buy_column
+from stom_ray.engine.planned.scaled import boundaries
 from stom_ray.engine.planned.survivors import highest_by_word, pack
 from stom_ray.engine.row_values import Bindings
 from stom_ray.engine.row_values_block import BlockValues
@@ -20,8 +19,6 @@ from stom_ray.engine.types import Floats, Ints
 
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
-ORDERS = {"<": LESS, "<=": LESS_EQUAL, ">": GREATER, ">=": GREATER_EQUAL}
-TURNED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 @dataclass(frozen=True)
@@ -96,30 +93,34 @@ def _buy_side(values: BlockValues, strategy: ir.Strategy, plan: Cut, first_gate:
         found &= holds | unsure
     terms = np.full((len(plan.terms.thresholds), values.n_rows), -np.inf)
     for number, threshold in enumerate(plan.terms.thresholds):
-        terms[number], unsure = _column(values, threshold, found)
+        terms[number], unsure = _column(values, buy_column(threshold), found)
         trouble |= unsure
+        for guard in threshold.unless:
+            holds, unsure = values.truth(guard, found)
+            trouble |= unsure
+            terms[number, holds] = np.inf
     return _Buys(found, terms, trouble)
 
 
-def _column(values: BlockValues, threshold: Threshold, reach: Bools) -> tuple[Floats, Bools]:
-    """(n_rows,) what a threshold's value is compared with, -inf outside `reach`; and where it is not known."""
-    sign, _ = normalised(threshold)
-    left, unknown = values.numbers(threshold.left, reach)
+def _column(values: BlockValues, term: RowTerm, reach: Bools) -> tuple[Floats, Bools]:
+    """(n_rows,) the column of a term, -inf outside `reach`; and where it is not known."""
+    left, unknown = values.numbers(term.left, reach)
     missing = np.isnan(left)
-    found = sign * left
-    if threshold.scale is not None:
-        scale, unsure = values.numbers(threshold.scale, reach)
-        missing |= np.isnan(scale)
-        op = TURNED[threshold.op] if threshold.negated else threshold.op
-        found = np.empty(len(left))
-        if not boundaries(left, scale, ORDERS[op], found):
-            return np.full(len(left), -np.inf), reach
-        unknown |= unsure
-    found = np.where(missing, np.inf if threshold.negated else -np.inf, found)
-    for guard in threshold.unless:
-        holds, unsure = values.truth(guard, reach)
-        unknown |= unsure
-        found = np.where(holds, np.inf, found)
+    found = term.sign * left
+    if not term.plain:
+        scale, offset = np.ones(len(left)), np.zeros(len(left))
+        if term.scale is not None:
+            scale, unsure = values.numbers(term.scale, reach)
+            unknown |= unsure
+        if term.offset is not None:
+            offset, unsure = values.numbers(term.offset, reach)
+            unknown |= unsure
+        missing |= np.isnan(scale) | np.isnan(offset)
+        boundless = np.empty(len(left), dtype=np.bool_)
+        # -left >= scale * -p + -offset is the same comparison as left <= scale * p + offset, to the last bit
+        boundaries(found, scale, term.sign * offset, term.strict, found, boundless)
+        unknown |= boundless & reach
+    found = np.where(missing, np.inf if term.for_nan else -np.inf, found)
     return np.where(reach, found, -np.inf), unknown
 
 
@@ -129,10 +130,8 @@ def _sell_side(values: BlockValues, strategy: ir.Strategy, plan: Cut, held: Bool
         return np.empty((0, values.n_rows)), np.zeros(values.n_rows, dtype=np.bool_)
     trouble = values.effects_of(strategy.sell, held)
     ticks = np.full((len(plan.ticks), values.n_rows), -np.inf)
-    for number, (node, sign, passes_nan) in enumerate(plan.ticks):
-        found, unknown = values.numbers(node, held)
-        found = np.where(np.isnan(found), np.inf if passes_nan else -np.inf, sign * found)
-        ticks[number] = np.where(held, found, -np.inf)
+    for number, column in enumerate(plan.ticks):
+        ticks[number], unknown = _column(values, column, held)
         trouble |= unknown
     return ticks, trouble
 

@@ -19,11 +19,16 @@ def bought(text, bound=(), **options):
     assert not isinstance(terms, NotCut), terms.reason
     lines = [f"gate {print_expr(gate)}" for gate in terms.gates]
     for term in terms.thresholds:
-        scale = "" if term.scale is None else f"[{print_expr(term.scale)}] * "
-        text = f"[{print_expr(term.left)}] {term.op} {scale}[{print_expr(term.right)}]"
+        text = f"[{print_expr(term.left)}] {term.op} {mark(term, term.right)}"
         unless = "".join(f" unless {print_expr(guard)}" for guard in term.unless)
         lines.append(f"{'not ' if term.negated else ''}{text}{unless}")
     return [*lines, *(f"other {print_expr(other)}" for other in terms.others)]
+
+
+def mark(term, right):
+    scale = "" if term.scale is None else f"[{print_expr(term.scale)}] * "
+    offset = "" if term.offset is None else f" + [{print_expr(term.offset)}]"
+    return f"{scale}[{print_expr(right)}]{offset}"
 
 
 def sold(text, ratio=False, bound=(), **options):
@@ -36,7 +41,8 @@ def sold(text, ratio=False, bound=(), **options):
 def shown(atom):
     quantity = atom.quantity if atom.row is None else f"[{print_expr(atom.row)}]"
     sign, order = "-" if atom.sign < 0 else "", ">" if atom.strict else ">="
-    return f"{sign}{quantity} {order} {print_expr(atom.value)}{' or nan' if atom.passes_nan else ''}"
+    value = print_expr(atom.value) if atom.scale is None and atom.offset is None else mark(atom, atom.value)
+    return f"{sign}{quantity} {order} {value}{' or nan' if atom.passes_nan else ''}"
 
 
 def buy_problem(text, **options):
@@ -97,6 +103,12 @@ if 매수:
             ("not 현재가 > 시가 * self.vars[1]", "not [현재가] > [시가] * [self.vars[1]]"),
             ("현재가 > self.vars[1] * 시가", "[현재가] > [시가] * [self.vars[1]]"),
             ("시가 * 0.5 * self.vars[1] <= 현재가", "[현재가] >= [시가 * 0.5] * [self.vars[1]]"),
+            ("체결강도 > 회전율 + self.vars[1]", "[체결강도] > [self.vars[1]] + [회전율]"),
+            ("체결강도 > 회전율 - self.vars[1] / 2", "[체결강도] > [-(self.vars[1] / 2)] + [회전율]"),
+            ("체결강도 > self.vars[1] - 회전율", "[체결강도] > [self.vars[1]] + [-회전율]"),
+            ("현재가 - 시가 * self.vars[1] >= 0", "[0] <= [시가] * [-self.vars[1]] + [현재가]"),
+            ("현재가 < self.vars[1] * 시가 + 10", "[현재가] < [시가] * [self.vars[1]] + [10]"),
+            ("현재가 < self.vars[1] * 시가 - 10", "[현재가] < [시가] * [self.vars[1]] + [-10]"),
         ],
     )
     def test_a_product_of_row_and_parameters_stays_one_product(self, condition, term):
@@ -105,7 +117,7 @@ if 매수:
     @pytest.mark.parametrize(
         "condition",
         [
-            "체결강도 > 체결강도평균(30) + self.vars[1]",
+            "체결강도 > 체결강도평균(30) + self.vars[1] + 1",
             "현재가 > 시가 * self.vars[1] * self.vars[2] + 1",
             "체결강도 * self.vars[1] > 회전율 * self.vars[2]",
             "체결강도 != self.vars[1]",
