@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NO_CLOCK = -(2**63)  # in place of a clock that is NULL or no integer
+CLOCK_LIMIT = 2**62
 LEAF = 13
 REAL = np.uint64(7)  # the serial type of a double; 0 is NULL, 1-6 integers, 8 and 9 the numbers 0 and 1
 LAST_KIND = np.uint64(9)
@@ -158,6 +159,15 @@ def decode_leaves(
 
 
 @njit(cache=True, nogil=True)
+def _clock_of(kind: Any, whole: Any, number: Any) -> Any:
+    """The integer that a cell holds, stored as one or not; NO_CLOCK for NULL, for fractions and past CLOCK_LIMIT."""
+    if kind == REAL:
+        return np.int64(number) if abs(number) < CLOCK_LIMIT and number == np.floor(number) else np.int64(NO_CLOCK)
+    clock = whole + np.int64(kind == LAST_KIND)
+    return clock if kind != 0 and -CLOCK_LIMIT < clock < CLOCK_LIMIT else np.int64(NO_CLOCK)
+
+
+@njit(cache=True, nogil=True)
 def _decode_page(
     data: Bytes, base: int, usable: int, goal: Ints, clock_at: int, clock: Ints, rowid: Ints, values: Floats, row: int
 ) -> int:
@@ -192,7 +202,7 @@ def _decode_page(
             whole = (word >> _DECODE[kind, _SHIFT]) & _DECODE[kind, _MASK]
             number = double_of(word) if kind == REAL else np.float64(whole) + double_of(_DECODE[kind, _PLUS])
             if column == clock_column:
-                clock[line] = NO_CLOCK if kind == 0 or kind == REAL else whole + (kind == LAST_KIND)
+                clock[line] = _clock_of(kind, whole, number)
             else:
                 values[np.uint64(goal[column]) + line] = number
             body += np.uint64(_WIDTH[kind])

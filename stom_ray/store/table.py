@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stom_ray.errors import SchemaError, StoreError
 from stom_ray.schema.columns import CLOCK, LAYOUTS, detect_layout, normalise
 from stom_ray.store.btree import CLOCK_TARGET, NO_CLOCK, SKIP, Decoded, decode_table
+from stom_ray.store.records import CLOCK_LIMIT
 from stom_ray.store.snapshot import ColumnInfo, Snapshot
 
 Floats = NDArray[np.float64]
@@ -153,11 +154,11 @@ def _take(cursor: Any, count: int) -> list[tuple[Any, ...]]:
 def _clock(value: Any) -> int:
     """An integer, however it is stored ('20240102090000' too); NO_CLOCK for anything else."""
     try:
-        number = float(value)
         whole = int(value)
     except (TypeError, ValueError, OverflowError):
         return NO_CLOCK
-    return whole if number == whole and abs(whole) < 2**62 else NO_CLOCK
+    exact = not isinstance(value, float) or value == whole
+    return whole if exact and abs(whole) < CLOCK_LIMIT else NO_CLOCK
 
 
 def _numbers(block: list[tuple[Any, ...]], done: int, names: tuple[str, ...], text: dict[int, str]) -> Floats:
