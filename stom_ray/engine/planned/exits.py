@@ -206,7 +206,8 @@ def earliest(entry, bound, only_scanned, bought, quantity, cost, scale, values, 
         row = entry + 1
         for atom in range(starts[reason], starts[reason + 1]):
             if quantities[atom] == PEAK and signs[atom] > 0.0:
-                row = first_rise(market[0], market[2], row, found, values[atom], bought, quantity, cost, scale)
+                begins = first_rise(market[0], market[2], entry + 1, found, values[atom], bought, quantity, cost, scale)
+                row = max(row, begins)
             elif quantities[atom] == HELD and signs[atom] > 0.0:
                 row = first_time(market[1], entry, row, found, values[atom])
         found = min(found, row)
