@@ -35,10 +35,10 @@ RAW = [WindowColumn(function, LENGTH, False) for function in WINDOW_SOURCE]
 ANGLE_FACTORS = {"등락율각도": (5.0, 5.0), "당일거래대금각도": (1 / 100, 0.01), "전일비각도": (1.0, 1.0)}
 
 
-def run() -> dict[str, Any]:
+def run(name: str) -> dict[str, Any]:
     """Median of REPEATS. Peer: pandas' rolling windows, numpy's arctan2 for the angles, one thread."""
-    with tempfile.TemporaryDirectory(prefix="stom_ray_") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="stom_ray_") as temporary:
+        folder = Path(temporary)
         path, what = tick_database(folder)
         ingest(path, folder / "store", workers=THREADS)
         selection = select(load_panel(folder / "store"))
@@ -51,7 +51,7 @@ def run() -> dict[str, Any]:
             by_pandas(panel, column.function)
         peer = panel.n_rows / (time.perf_counter() - started)
     return {
-        "name": "features",
+        "name": name,
         "value": value,
         "unit": "rows/s",
         "equal": equal,

@@ -25,7 +25,7 @@ REPEATS = 7
 COLUMNS = {"tick_v1": 45, "tick_v2": 54}
 
 
-def run() -> dict[str, Any]:
+def run(name: str) -> dict[str, Any]:
     """Median of REPEATS for each layout; the record's value is the slower one.
 
     Equality first: every cell against Python's own sqlite3. Peer: pandas.read_sql on the same 45 columns, one process.
@@ -33,9 +33,9 @@ def run() -> dict[str, Any]:
     rates: dict[int, float] = {}
     spread: list[str] = []
     equal = True
-    with tempfile.TemporaryDirectory(prefix="stom_ray_") as name:
+    with tempfile.TemporaryDirectory(prefix="stom_ray_") as temporary:
         for layout, n_columns in COLUMNS.items():
-            folder = Path(name) / layout
+            folder = Path(temporary) / layout
             folder.mkdir()
             path, what = tick_database(folder, layout)
             report = ingest(path, folder / "warm", workers=WORKERS)
@@ -50,7 +50,7 @@ def run() -> dict[str, Any]:
             shutil.rmtree(folder)
     value = min(rates.values())
     return {
-        "name": "ingest",
+        "name": name,
         "value": value,
         "unit": "rows/s",
         "equal": equal,

@@ -129,12 +129,12 @@ def _same(left: Trades, right: Trades) -> bool:
     return all(np.array_equal(getattr(left, name), getattr(right, name)) for name in vars(left))
 
 
-def run() -> dict[str, Any]:
+def run(name: str) -> dict[str, Any]:
     """The record, without the machine."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "market.db"
         simulate(path, SimulateConfig(codes=12, days=20, seed=3))
-        return measure(load_panel(path))
+        return {"name": name, **measure(load_panel(path))}
 
 
 def measure(panel: Panel) -> dict[str, Any]:
@@ -159,7 +159,6 @@ def measure(panel: Panel) -> dict[str, Any]:
     speed = panel.n_rows * BATCH / statistics.median(seconds)
     density = trades / (REPEATS * BATCH * panel.n_sessions)
     return {
-        "name": "kernel-per-core",
         "value": speed,
         "unit": "candidate-ticks/s",
         "equal": bool(equal),

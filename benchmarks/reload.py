@@ -20,10 +20,10 @@ REPEATS = 3
 NAMES = TICK_V1_COLUMNS[1:]
 
 
-def run() -> dict[str, Any]:
+def run(name: str) -> dict[str, Any]:
     """Best of REPEATS. Equality first: store against a fresh read of the database. Peer: the columns from Parquet."""
-    with tempfile.TemporaryDirectory(prefix="stom_ray_") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="stom_ray_") as temporary:
+        folder = Path(temporary)
         path, what = tick_database(folder)
         ingest(path, folder / "store", workers=2)
         panel, fresh = load_panel(folder / "store"), load_panel(path)
@@ -37,7 +37,7 @@ def run() -> dict[str, Any]:
         value = n_rows / best(lambda: touch_store(folder / "store"))
         peer = n_rows / best(lambda: touch_parquet(folder))
     return {
-        "name": "reload",
+        "name": name,
         "value": value,
         "unit": "rows/s",
         "equal": bool(equal),

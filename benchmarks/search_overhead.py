@@ -34,12 +34,12 @@ PEER_ROWS = 30
 SPACE = Space.from_intervals(dict(enumerate(zip(LOW, HIGH, strict=True))))
 
 
-def run() -> dict[str, Any]:
+def run(name: str) -> dict[str, Any]:
     """The record, without the machine."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "market.db"
         simulate(path, SimulateConfig(codes=52, days=20, seed=3))
-        return measure(select(load_panel(path)), Path(folder))
+        return {"name": name, **measure(select(load_panel(path)), Path(folder))}
 
 
 def measure(selection: Selection, folder: Path) -> dict[str, Any]:
@@ -52,7 +52,6 @@ def measure(selection: Selection, folder: Path) -> dict[str, Any]:
     peer = Study(replace(config, evaluations=PEER_ROWS, batch_size=1), evaluator, folder / "peer.bin").run()
     n = selection.selected.n_rows
     return {
-        "name": "search-overhead",
         "value": rest(ours),
         "unit": "fraction",
         "equal": equal,
