@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from stom_ray.conditions.terms import Atom
@@ -120,10 +122,7 @@ def by_reason(values: Floats, starts: Ints) -> tuple[Ints, Ints, Ints]:
     place = np.zeros((len(values), n_reasons), dtype=np.int64)
     examples = []
     for reason in range(n_reasons):
-        _, first, which = np.unique(
-            values[:, starts[reason] : starts[reason + 1]], axis=0, return_index=True, return_inverse=True
-        )
-        place[:, reason] = which.reshape(-1)
+        first, place[:, reason] = distinct_rows(values[:, starts[reason] : starts[reason + 1]])
         examples.append(first)
     counts = np.array([len(first) for first in examples], dtype=np.int64)
     example = np.zeros((n_reasons, max([1, *counts.tolist()])), dtype=np.int64)
@@ -137,17 +136,32 @@ def ranked(values: Floats) -> tuple[Ints, list[Floats]]:
     places = np.zeros(values.shape, dtype=np.int64)
     tables = []
     for k in range(values.shape[1]):
-        table, places[:, k] = np.unique(values[:, k], return_inverse=True)
+        places[:, k], table = distinct(values[:, k])
         tables.append(table)
     return places, tables
 
 
 def unique_rows(values: Floats) -> tuple[Floats, Ints]:
-    """Distinct rows, and which of them each row is."""
-    if values.shape[1] == 0:
-        return np.empty((1, 0)), np.zeros(len(values), dtype=np.int64)
-    rows, which = np.unique(values, axis=0, return_inverse=True)
-    return np.ascontiguousarray(rows), which.reshape(-1).astype(np.int64)
+    """Distinct rows in ascending order, and which of them each row is."""
+    first, which = distinct_rows(values)
+    return np.ascontiguousarray(values[first]), which
+
+
+def distinct_rows(values: Floats) -> tuple[Ints, Ints]:
+    """An example of each distinct row, in ascending order, and which of them each row is."""
+    which = np.zeros(len(values), dtype=np.int64)
+    for k in range(values.shape[1]):
+        place, table = distinct(values[:, k])
+        which, _ = distinct(which * len(table) + place)  # below n each time, so that nothing overflows
+    first = np.zeros(which.max(initial=-1) + 1, dtype=np.int64)
+    first[which[::-1]] = np.arange(len(which))[::-1]
+    return first, which
+
+
+def distinct(values: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
+    """Each value's place in the table of distinct ones, ascending, and the table. By hashing: batches are mostly repetition."""
+    place, table = pd.factorize(values, sort=True)
+    return place.astype(np.int64), table
 
 
 def padded(tables: list[Floats]) -> Floats:

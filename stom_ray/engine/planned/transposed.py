@@ -28,7 +28,7 @@ from stom_ray.engine.planned.grid import COUNTABLE, HELD_BITS, TRADE, WIN, add_t
 from stom_ray.engine.planned.survivors import survivors
 from stom_ray.engine.planned.words import count_bits, lowest_bit
 
-TOUCHED = 8  # rows to buy on from which it pays to read a session's columns beforehand
+TOUCHED = 20_000  # rows to buy on × candidates from which it pays to read a session's columns beforehand
 LISTED = 4  # candidates that enter together, from which their exits are looked up in one list
 
 
@@ -109,7 +109,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
         begun = recorded
         number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
         waiting[:count] = -1
-        if count > TOUCHED and touch(market, offsets[s], last + 1) < -1e300:
+        if count * n > TOUCHED and touch(market, offsets[s], last + 1) < -1e300:
             continue
         free[:] = ~np.uint64(0)
         for u in range(count):
