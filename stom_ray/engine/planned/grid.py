@@ -201,6 +201,11 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
     seen_mask = np.empty((SLOTS, most_words), dtype=np.uint64)
     seen_total = np.empty((SLOTS, n_exits), dtype=np.int64)
     seen_many = np.empty((SLOTS, n_exits), dtype=np.int64)
+    whole = np.zeros(n_buys, dtype=np.bool_)  # combinations whose candidates are every exit once, in order: rows may repeat
+    for b in range(n_buys):
+        whole[b] = leaf_start[b + 1] - leaf_start[b] == n_exits
+        for x in range(n_exits if whole[b] else 0):
+            whole[b] &= leaf_exit[leaf_start[b] + x] == x
     recorded = 0
     for turn in range(resume[0], len(sessions)):
         s = sessions[turn]
@@ -329,7 +334,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                         seen_total[slot, x] = total
                         seen_many[slot, x] = many
                 start = leaf_start[b]
-                if leaf_start[b + 1] - start == n_exits:
+                if whole[b]:
                     for x in range(n_exits):
                         earned[start + x] += seen_total[slot, x]
                         counted[start + x] += seen_many[slot, x]
