@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.features.slices import RAW
 from stom_ray.features.windows import SOURCE, precomputed, raw
+from stom_ray.machine_code import njit
 from stom_ray.schema.windows import MOVING_AVERAGE_LENGTHS
 from stom_ray.store.panel import Selection
 

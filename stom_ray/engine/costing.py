@@ -7,7 +7,8 @@ sold, `fee_rate` on both sides, each fee cut down to a multiple of `fee_rounding
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from stom_ray.machine_code import njit
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

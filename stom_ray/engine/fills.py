@@ -8,9 +8,9 @@ is NaN or not positive offers nothing.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stom_ray.engine.types import Floats
+from stom_ray.machine_code import njit
 
 Levels = tuple[float, float, float, float, float]
 

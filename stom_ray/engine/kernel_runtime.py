@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.fills import Levels, fill_price, forced_price, last_price, order_quantity, weighted_betting
 from stom_ray.features.rounding import product_error, round_decimal, round_tick
+from stom_ray.machine_code import njit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.kernel_runtime import floor_divide, int_power, power, remainder
 from stom_ray.engine.types import Floats, Ints
 from stom_ray.features.rounding import round_decimal, round_tick
+from stom_ray.machine_code import njit
 
 Bools = NDArray[np.bool_]
 

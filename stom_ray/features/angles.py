@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.features.rounding import round_decimal
+from stom_ray.machine_code import njit
 
 Floats = NDArray[np.float64]
 

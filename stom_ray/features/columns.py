@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.errors import ConfigError
@@ -20,6 +19,7 @@ from stom_ray.features.angles import rolling_angle
 from stom_ray.features.pairwise import halves, pairwise_each_row
 from stom_ray.features.rolling import WHOLE, divide_by, kind_of_sums, rolling_extreme, rolling_sum, running_total
 from stom_ray.features.rounding import round_ticks
+from stom_ray.machine_code import njit
 from stom_ray.schema.windows import MOVING_AVERAGE_LENGTHS, WINDOW_SOURCE
 from stom_ray.store.panel import Panel, Selection
 

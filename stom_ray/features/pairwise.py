@@ -7,8 +7,9 @@ are one chain of additions begun at r, r + 1 ... r + 7, and the halves of a long
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stom_ray.machine_code import njit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stom_ray.machine_code import njit
 
 _TEN = tuple(10.0**k for k in range(23))  # every entry is exact in float64
 _EXACT = 2.0**53

@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.features.angles import angle
 from stom_ray.features.pairwise import pairwise
 from stom_ray.features.rounding import round_tick
+from stom_ray.machine_code import njit
 from stom_ray.schema.windows import RAW_WINDOW
 
 Floats = NDArray[np.float64]

@@ -6,8 +6,9 @@ All sums of KRW and of seconds are int64 and exact; means and percentages use th
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stom_ray.machine_code import njit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

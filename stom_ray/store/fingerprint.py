@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from stom_ray.machine_code import njit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

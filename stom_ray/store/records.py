@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from stom_ray.machine_code import njit
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]

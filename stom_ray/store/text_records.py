@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from stom_ray.machine_code import njit
 from stom_ray.store.records import AHEAD, LEAF, load_big_endian, read_varint
 
 Bytes = NDArray[np.uint8]

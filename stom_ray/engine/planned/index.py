@@ -7,10 +7,10 @@ session has no such row. All arrays are (n_rows,).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.types import Floats, Ints
+from stom_ray.machine_code import njit
 
 Rows32 = NDArray[np.int32]
 NONE = np.int32(2**31 - 1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from stom_ray.engine.planned.exits import reason_at
+from stom_ray.machine_code import njit
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

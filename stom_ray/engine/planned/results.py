@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.kernel_bind import Block
 from stom_ray.engine.types import Floats, Ints, Trades
+from stom_ray.machine_code import njit
 
 # Columns of what `fill` writes, in the order of Trades; profit_pct and market_cap are floats and apart.
 WHOLE = (

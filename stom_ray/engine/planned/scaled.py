@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.types import Floats
+from stom_ray.machine_code import njit
 
 Bools = NDArray[np.bool_]
 SIGN = np.int64(-(2**63))

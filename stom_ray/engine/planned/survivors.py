@@ -7,10 +7,10 @@ every (term, word) is kept, so that most words of a rare rule cost a few compari
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.planned.words import count_bits, lowest_bit
+from stom_ray.machine_code import njit
 
 Words = NDArray[np.uint64]
 FEW = 8  # rows of a word that are tested one by one
