@@ -99,7 +99,8 @@ class Block:
         self._following: dict[bytes, Rows32] = {}
         self._places: dict[WindowKey, int] = {}
         self._fixed = len(emitted.sites.columns)
-        self.matrix: Floats = np.empty((self._fixed, self.panel.n_rows), dtype=np.float64)
+        # With room for a column a window, which is what most batches need: to grow is to copy all of it.
+        self.matrix: Floats = np.empty((self._fixed + len(emitted.sites.windows), self.panel.n_rows), dtype=np.float64)
         for key, number in emitted.sites.columns.items():
             self.matrix[number] = named_column(self.binding.rows, key)
 
