@@ -103,7 +103,7 @@ def check_place(folder: Path) -> bool:
             )
         return True
     if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder}: is a file: a store is a folder")
+        raise StoreError(f"{folder}: is a file: a store is a folder: choose another folder")
     if folder.exists() and any(not one.name.startswith(LOCK) for one in folder.iterdir()):
         raise StoreError(f"{folder}: is not empty and no store: choose a new folder")
     return False
