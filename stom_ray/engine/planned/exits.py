@@ -13,11 +13,11 @@ the exact figure decides.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.kernel_runtime import forced_sale_price, sale_price
+from stom_ray.machine_code import njit
 
 Rows32 = NDArray[np.int32]
 Ints32 = NDArray[np.int32]
@@ -322,7 +322,7 @@ def list_records(entry, bound, bought, quantity, cost, scale, market, script, va
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
 def first_record(values, rows, count, value, bound):
     """The row of the first of `count` ascending records with at least `value`, if below `bound`; else `bound`."""
-    low, left = 0, count
+    low, left = np.int64(0), count
     while left > 1:  # no branch on the comparison, which nothing could predict
         half = left >> 1
         low += half * np.int64(values[low + half - 1] < value)

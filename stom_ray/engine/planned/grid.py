@@ -9,13 +9,13 @@ the whole walk.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stom_ray.engine.costing import net_amount
 from stom_ray.engine.kernel_runtime import forced_sale_price
 from stom_ray.engine.planned.exits import RETRACE, TIME, TRAIL, book_price, estimate, first_holding, scan, sell_from
 from stom_ray.engine.planned.survivors import survivors
 from stom_ray.engine.planned.words import lowest_bit
+from stom_ray.machine_code import njit
 
 SLOT_BITS = 8
 SLOTS = 1 << SLOT_BITS

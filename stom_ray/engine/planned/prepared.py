@@ -25,7 +25,7 @@ Words = NDArray[np.uint64]
 class Prepared:
     """offsets, words: (n_sessions + 1,) first row and first word. gate: (n_words,) rows on which a candidate may buy.
 
-    terms: (n_thresholds, n_rows), a threshold holds where terms >= its value; -inf off the gate. highest: the same by word.
+    terms: (n_thresholds, n_rows), a threshold holds where terms >= its value; -inf off the gate. highest: of each word of them.
     market: what `exits` reads. troubled: (n_sessions,) sessions that the generated kernel has to run.
     """
 
@@ -65,7 +65,7 @@ def prepare(
     words = np.concatenate(([0], np.cumsum((np.diff(block.offsets) + 63) >> 6))).astype(np.int64)
     gate = np.zeros(words[-1], dtype=np.uint64)
     pack(buys.open, block.offsets, words, gate)
-    highest = np.full((len(buys.terms), words[-1]), -np.inf)
+    highest = np.full((words[-1], len(buys.terms)), -np.inf)
     highest_by_word(buys.terms, block.offsets, words, highest)
     prices = np.where(np.isfinite(prices), prices, 0.0)
     exact_from = np.empty(len(block.offsets) - 1)

@@ -28,13 +28,13 @@ def pack(allowed, offsets, words, out):
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def highest_by_word(terms, offsets, words, out):
-    """out[k, w]: the highest value of term k within word w, -inf without one."""
+    """out[w, k]: the highest value of term k within word w, -inf without one."""
     for k in range(len(terms)):
         for s in range(len(offsets) - 1):
             for i in range(offsets[s], offsets[s + 1]):
                 w = words[s] + ((i - offsets[s]) >> 6)
-                if terms[k, i] > out[k, w]:
-                    out[k, w] = terms[k, i]
+                if terms[k, i] > out[w, k]:
+                    out[w, k] = terms[k, i]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -48,7 +48,7 @@ def survivors(session, terms, highest, loosest, order, gate, offsets, words, out
             continue
         open_word = True
         for k in order:
-            if highest[k, w] < loosest[k]:
+            if highest[w, k] < loosest[k]:
                 open_word = False
                 break
         if not open_word:

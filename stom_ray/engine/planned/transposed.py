@@ -7,7 +7,6 @@ tick are an intersection of one row a term. Those that hold are not free until t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from stom_ray.engine.costing import net_amount
 from stom_ray.engine.kernel_runtime import forced_sale_price
@@ -27,6 +26,7 @@ from stom_ray.engine.planned.exits import (
 from stom_ray.engine.planned.grid import COUNTABLE, HELD_BITS, TRADE, WIN, add_tallies, number_rows
 from stom_ray.engine.planned.survivors import survivors
 from stom_ray.engine.planned.words import count_bits, lowest_bit
+from stom_ray.machine_code import njit
 
 TOUCHED = 20_000  # rows to buy on × candidates from which it pays to read a session's columns beforehand
 LISTED = 4  # candidates that enter together, from which their exits are looked up in one list
