@@ -1,7 +1,7 @@
 """single-backtest-seconds: a script of 400 lines over 1.5 million rows, one candidate, from a loaded panel to its trades.
 
-The first run is a process's first: text compiled, machine code of the fixed kernels loaded from a warm cache of building blocks, a
-directory for generated kernels that is empty. The second run is the same call again in that process, as with an edited parameter.
+The first run is a process's first: text compiled, machine code of the fixed kernels loaded from a warm cache of building blocks,
+no generated kernel at hand. The second run is the same call again in that process, as with an edited parameter.
 Seconds are the main thread's processor time, one thread, median of PROCESSES; those by the clock on the wall stand beside them.
 
 Equality first: the trades of some instruments' first days against the reference simulator's on the same script.
