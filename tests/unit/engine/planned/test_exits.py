@@ -44,14 +44,14 @@ SEARCHED = {
     "수익률 <= 최고수익률 * self.vars[1]": lambda at, v: at.pct <= at.peak * v,
     "수익률 < 최고수익률 * self.vars[1]": lambda at, v: at.pct < at.peak * v,
     "수익률 < 최고수익률 - self.vars[1]": lambda at, v: at.pct < at.peak - v,
-    "최고수익률 > 0.5 and 수익률 <= 최고수익률 * self.vars[1]": lambda at, v: peak > 0.5 and pct <= peak * v,
-    "최고수익률 > 0.5 and 최고수익률 - 수익률 > self.vars[1]": lambda at, v: peak > 0.5 and peak - pct > v,
+    "최고수익률 > 0.5 and 수익률 <= 최고수익률 * self.vars[1]": lambda at, v: at.peak > 0.5 and at.pct <= at.peak * v,
+    "최고수익률 > 0.5 and 최고수익률 - 수익률 > self.vars[1]": lambda at, v: at.peak > 0.5 and at.peak - at.pct > v,
 }
 SCANNED = {
     "최고수익률 < self.vars[1] and 보유시간 > 9": lambda at, v: at.peak < v and at.held > 9,
     "보유시간 > 20 and 최고수익률 > self.vars[1] and 수익률 < 0.3": (lambda at, v: at.held > 20 and at.peak > v and at.pct < 0.3),
     "최고수익률 > self.vars[1] and 최저수익률 < -0.4": lambda at, v: at.peak > v and at.trough < -0.4,
-    "수익률 >= 최고수익률 * self.vars[1] and 보유시간 > 15": lambda at, v: pct >= peak * v and held > 15,
+    "수익률 >= 최고수익률 * self.vars[1] and 보유시간 > 15": lambda at, v: at.pct >= at.peak * v and at.held > 15,
     "수익률 > self.vars[1] and 체결강도 < 1": lambda at, v: at.pct > v and at.tick < 1,
 }
 VALUES = (-1, 0, 0.2, 0.37, 0.5, 1, 2, 50)
