@@ -54,25 +54,25 @@ COMMON = (
     "초당거래대금 >= {amount}",
     "현재가 >= 저가 and 시고등락율 < 25",
     "당일거래대금 > 당일거래대금N(30) or 데이터길이 < 60",
-    "점수 >= 3",
+    "점수 >= 4",
     "밴드폭 < 12 and 잔량비율 > 8",
 )
 
 # {w} a window length, {v} the next longer one, {x} a number of the class between 0 and 1.
 POOL = (
-    "체결강도 > {x} * 8 + 78",
+    "체결강도 > {x} * 8 + 95",
     "체결강도 > 체결강도평균({w}) * (0.93 + {x} * 0.04)",
     "초당거래대금 > 초당거래대금평균({w}) * (0.5 + {x} * 0.3)",
     "현재가 >= 최고현재가({w}, 1) * (0.985 + {x} * 0.008)",
     "이동평균(60) > 이동평균(300) * (0.992 + {x} * 0.004)",
-    "등락율각도({w}) > {x} * 4 - 6",
-    "초당매수수량 > 초당매도수량 * (0.5 + {x} * 0.4)",
+    "등락율각도({w}) > {x} * 4",
+    "초당매수수량 > 초당매도수량 * (1.1 + {x} * 0.4)",
     "누적초당매수수량({w}) > 누적초당매도수량({w}) * (0.75 + {x} * 0.15)",
     "매수총잔량 > 매도총잔량 * (0.3 + {x} * 0.2)",
     "최저현재가({v}) >= 최저현재가({v}, 1) * (0.995 + {x} * 0.003)",
     "현재가 > 현재가N(1) * (0.998 + {x} * 0.001) and 현재가N(1) > 현재가N(2) * 0.997",
-    "위치 > 15 + {x} * 20",
-    "매수비율 > 20 + {x} * 20 or 거래대금배수 > 2.5",
+    "위치 > 50 + {x} * 15",
+    "매수비율 > 55 + {x} * 10 or 거래대금배수 > 4",
     "누적비율 > 35 + {x} * 10",
     "상승폭 > {x} * 0.3 - 0.6 and 직전상승폭 < 3",
     "최고체결강도({w}) - 최저체결강도({w}) < 160 - {x} * 40",
@@ -133,7 +133,7 @@ def buy_text(panel: Panel) -> str:
     low, high = whole(panel, "등락율", 0.1), whole(panel, "등락율", 0.98) + 1
     lines = ["# 시간대와 시가총액으로 나눈 매수 전략", "매수 = True", *TEMPORARIES.splitlines(), ""]
     for number, condition in enumerate(COMMON):
-        filled = condition.format(low=low, high=high, amount=whole(panel, "초당거래대금", 0.5))
+        filled = condition.format(low=low, high=high, amount=whole(panel, "초당거래대금", 0.85))
         lines += [f"{'elif' if number else 'if'} not ({filled}):", "    매수 = False"]
     pool = itertools.count()
     caps = [whole(panel, "시가총액", share) for share in np.arange(1, CAPS) / CAPS]
