@@ -37,6 +37,10 @@ class ConfigError(StomError, ValueError):
     """A configuration value or combination that cannot be run."""
 
 
+class OutOfRoomError(ConfigError):
+    """The trades of a batch do not fit into the memory that is allowed; those of a smaller batch may."""
+
+
 class LedgerError(StoreError):
     """The trial ledger is damaged in a way that is not a torn tail, or belongs to another study."""
 

@@ -11,16 +11,15 @@ from stom_ray.conditions import ir
 from stom_ray.conditions.emit_cpu import EmittedKernel
 from stom_ray.conditions.emit_cuda import emit_cuda
 from stom_ray.conditions.emit_windows import loadable_lengths
-from stom_ray.conditions.faults import fault_message
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.cuda_device import CupyDevice, Device
 from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Recorded, ResidentBlock
 from stom_ray.engine.cuda_open import OpenRows, following_rows
 from stom_ray.engine.kernel_bind import BatchWindows, Block, WindowKey, batch_windows, gate_rows, split_selection
-from stom_ray.engine.kernel_runtime import trade_amounts
+from stom_ray.engine.results import by_candidate, counts_of, faults_of, labelled_trades
 from stom_ray.engine.trades import concatenate
-from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.engine.types import EngineConfig, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.store.panel import Selection
 
 
@@ -68,7 +67,9 @@ class CudaBacktest:
             if resident is not self._whole:
                 resident.release()
         stopped = faults[:, 0] >= 0
-        return RunResult(_by_candidate(concatenate(parts), stopped), self._faults(faults), self._counts(stopped, zeros))
+        sites = self._cuda.sites
+        found = faults_of(faults, sites, self.selection.selected)
+        return RunResult(by_candidate(concatenate(parts), stopped), found, counts_of(zeros, stopped, sites))
 
     # Blocks of instruments
 
@@ -94,23 +95,6 @@ class CudaBacktest:
         for position, site in enumerate(sites.windows):
             keys |= {(site.function, int(length)) for length in np.unique(windows.lengths[:, position])}
         return keys
-
-    # Results
-
-    def _faults(self, faults: Ints) -> tuple[Fault, ...]:
-        sites, panel = list(self._cuda.sites.faults), self.selection.selected
-        found: list[Fault] = []
-        for candidate in np.flatnonzero(faults[:, 0] >= 0):
-            site, row = sites[int(faults[candidate, 0])], int(faults[candidate, 1])
-            session = int(np.searchsorted(panel.offsets, row, side="right")) - 1
-            code = panel.codes[int(panel.session_code[session])]
-            message = fault_message(site.text, site.kind, site.detail, site.at, code, int(panel.clock[row]))
-            found.append(Fault(int(candidate), row, message))
-        return tuple(found)
-
-    def _counts(self, stopped: NDArray[np.bool_], zeros: Ints) -> dict[str, int]:
-        totals = zeros[~stopped].sum(axis=0)
-        return {line: int(totals[k]) for line, k in self._cuda.sites.zero_lines.items() if totals[k]}
 
 
 class _Resident:
@@ -172,34 +156,5 @@ def block_trades(block: Block, recorded: Recorded, stopped: NDArray[np.bool_]) -
     """Recorded trades of a block as the engine's, rows and sessions counted in the whole selection."""
     going = ~stopped[recorded.places[:, 0]]
     candidate, session, buy_row, sell_row, label = (column[going].astype(np.int64) for column in recorded.places.T)
-    quantity, buy_price = block.entry[0][buy_row].astype(np.int64), block.entry[1][buy_row]
-    as_kernel = np.stack((candidate, session, buy_row, sell_row, quantity, recorded.prices[going], label), axis=1)
-    bought, net, profit, pct = trade_amounts(as_kernel, buy_price, block.costs)
-    clock, seconds = block.panel.clock, block.binding.rows.seconds
-    return Trades(
-        candidate=candidate,
-        session=session + block.session_from,
-        buy_row=buy_row + block.row_from,
-        sell_row=sell_row + block.row_from,
-        buy_clock=clock[buy_row],
-        sell_clock=clock[sell_row],
-        hold_s=(seconds[sell_row] - seconds[buy_row]).astype(np.int64),
-        buy_price=buy_price.astype(np.int64),
-        sell_price=recorded.prices[going],
-        buy_amount=bought,
-        sell_amount=net,
-        profit=profit,
-        profit_pct=pct,
-        label=label,
-        market_cap=block.binding.market_cap[sell_row],
-    )
-
-
-def _by_candidate(trades: Trades, stopped: NDArray[np.bool_]) -> Trades:
-    """Trades in the order of the result, without those of candidates that stopped in a later block."""
-    ordered = bool((trades.candidate[1:] >= trades.candidate[:-1]).all())
-    if ordered and not stopped.any():
-        return trades
-    order = np.argsort(trades.candidate, kind="stable")
-    order = order[~stopped[trades.candidate[order]]]
-    return Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})
+    as_kernel = np.stack((session, candidate, buy_row, sell_row, recorded.prices[going], label), axis=1)
+    return labelled_trades(as_kernel, len(stopped), block)

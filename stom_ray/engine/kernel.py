@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from stom_ray.conditions.emit_cpu import TRADE_FIELDS, emit_kernel
 from stom_ray.conditions.emit_windows import loadable_lengths
-from stom_ray.conditions.faults import fault_message
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.kernel_bind import BatchWindows, Block, batch_windows, gate_rows, split_selection
 from stom_ray.engine.kernel_cache import load_kernel
-from stom_ray.engine.kernel_runtime import trade_amounts
+from stom_ray.engine.results import by_candidate, counts_of, faults_of, labelled_trades
 from stom_ray.engine.trades import concatenate
-from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.errors import ConfigError
 from stom_ray.store.panel import Selection
 
@@ -31,6 +30,8 @@ DEFAULT_MEMORY = 2 << 30
 FIRST_BUFFER = 1 << 13  # trades
 LARGEST_BUFFER = 1 << 20
 CHUNKS_PER_THREAD = 4
+# Of TRADE_FIELDS, what `results.trades_of` takes.
+AS_RECORDED = [TRADE_FIELDS.index(name) for name in ("session", "candidate", "buy_row", "sell_row", "sell_price", "label")]
 
 
 def run_kernel(
@@ -45,7 +46,8 @@ class CompiledKernel:
     """A strategy bound to a selection: compile and bind once, run many batches of parameter rows.
 
     memory_bytes: limit for the column matrix; beyond it the instruments are run in blocks, whose columns are made again for each
-    batch. Columns of windows are kept between batches otherwise. Not for concurrent calls of `run`.
+    batch. rows_per_block: decides instead, where it is set. Columns of windows are kept between batches otherwise. Not for
+    concurrent calls of `run`.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class CompiledKernel:
         self.selection = selection
         self.config = config
         self.memory_bytes = memory_bytes
+        self.rows_per_block: int | None = None
         self.emitted = emit_kernel(strategy, selection.selected.layout)
         self._whole: Block | None = None
 
@@ -84,35 +87,44 @@ class CompiledKernel:
         wanted = np.ones(self.selection.selected.n_sessions, dtype=np.bool_) if only is None else only
         parts = [self._run_block(block, batch, threads, faults, zeros, wanted) for block in self._blocks(batch)]
         trades = concatenate(parts) if len(parts) > 1 else parts[0]
-        return RunResult(_by_candidate(trades, faults[:, 0] >= 0), self._faults(faults), self._counts(faults, zeros))
+        stopped, sites = faults[:, 0] >= 0, self.emitted.sites
+        found = faults_of(faults, sites, self.selection.selected)
+        return RunResult(by_candidate(trades, stopped), found, counts_of(zeros, stopped, sites))
 
     # Blocks of instruments
 
-    def _blocks(self, batch: _Batch) -> Iterator[Block]:
-        columns = len(self.emitted.sites.columns) + len(set(self._window_keys(batch)))
-        rows = max(1, self.memory_bytes // (8 * columns))
+    def whole(self) -> Block:
+        """The whole selection as one block, made once."""
+        if self._whole is None:
+            self._whole = Block(self.selection, self.emitted, self.config, 0, 0)
+        return self._whole
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        """The whole, or blocks of instruments of about so many rows, which are not kept."""
         if self.selection.selected.n_rows <= rows:
-            if self._whole is None:
-                self._whole = Block(self.selection, self.emitted, self.config, 0, 0)
-            yield self._whole
+            yield self.whole()
             return
         self._whole = None
         for part, row, session in split_selection(self.selection, rows):
             yield Block(part, self.emitted, self.config, row, session)
 
-    def _window_keys(self, batch: _Batch) -> list[tuple[str, int]]:
-        """Every (function, length) that the batch may need a column for."""
+    def _blocks(self, batch: _Batch) -> Iterator[Block]:
+        columns = len(self.emitted.sites.columns) + len(self.window_keys(batch.windows))
+        return self.blocks(self.rows_per_block or max(1, self.memory_bytes // (8 * columns)))
+
+    def window_keys(self, windows: BatchWindows) -> set[tuple[str, int]]:
+        """Every (function, length) that a batch may need a column for."""
         sites = self.emitted.sites
         loaded = self.config.loaded_lengths
-        keys = [(name, length) for name in sites.varying_functions for length in loadable_lengths(name, loaded)]
+        keys = {(name, length) for name in sites.varying_functions for length in loadable_lengths(name, loaded)}
         for position, site in enumerate(sites.windows):
-            keys += [(site.function, int(length)) for length in np.unique(batch.windows.lengths[:, position])]
+            keys |= {(site.function, int(length)) for length in np.unique(windows.lengths[:, position])}
         return keys
 
     def _run_block(
         self, block: Block, batch: _Batch, threads: int, faults: Ints, zeros: Ints, wanted: NDArray[np.bool_]
     ) -> Trades:
-        """Adds to `faults` and `zeros`, and returns the block's trades by session, then candidate, then time."""
+        """Adds to `faults` and `zeros`, and returns the block's trades by candidate, then time."""
         block.threads = threads
         windows = block.window_table(batch.windows)
         loaded = block.loaded_tables()
@@ -133,7 +145,7 @@ class CompiledKernel:
         recorded = np.concatenate([np.empty((0, len(TRADE_FIELDS)), dtype=np.int64), *(part.trades for part in done)])
         if (faults[:, 0] >= 0).any():
             recorded = recorded[faults[recorded[:, 0], 0] < 0]
-        return _trades(block, recorded)
+        return labelled_trades(recorded[:, AS_RECORDED], len(faults), block)
 
     def _run_chunk(self, bound: _Bound, session_from: int, session_to: int) -> _Part:
         """Sessions of a block, with buffers of trades that grow as they fill up."""
@@ -162,23 +174,6 @@ class CompiledKernel:
                 faults[bound.stopped, 0] = -1
                 return _Part(np.concatenate(filled), faults, zeros)
             capacity = max(min(2 * capacity, LARGEST_BUFFER), block.longest_session)
-
-    # Results
-
-    def _faults(self, faults: Ints) -> tuple[Fault, ...]:
-        sites, panel = list(self.emitted.sites.faults), self.selection.selected
-        found: list[Fault] = []
-        for candidate in np.flatnonzero(faults[:, 0] >= 0):
-            site, row = sites[int(faults[candidate, 0])], int(faults[candidate, 1])
-            session = int(np.searchsorted(panel.offsets, row, side="right")) - 1
-            code = panel.codes[int(panel.session_code[session])]
-            message = fault_message(site.text, site.kind, site.detail, site.at, code, int(panel.clock[row]))
-            found.append(Fault(int(candidate), row, message))
-        return tuple(found)
-
-    def _counts(self, faults: Ints, zeros: Ints) -> dict[str, int]:
-        totals = zeros[faults[:, 0] < 0].sum(axis=0)
-        return {line: int(totals[k]) for line, k in self.emitted.sites.zero_lines.items() if totals[k]}
 
 
 @dataclass(frozen=True)
@@ -219,37 +214,3 @@ def _chunks(offsets: Ints, wanted: NDArray[np.bool_], count: int) -> list[tuple[
     edges = np.flatnonzero(np.diff(wanted.astype(np.int8))) + 1
     cuts = np.unique(np.concatenate(([0], np.searchsorted(offsets, targets), edges, [len(wanted)]))).tolist()
     return [(first, last) for first, last in itertools.pairwise(cuts) if wanted[first]]
-
-
-def _trades(block: Block, recorded: Ints) -> Trades:
-    """Recorded trades (n, 7) of a block, in TRADE_FIELDS order, as the engine's; rows and sessions of the whole selection."""
-    panel, rows = block.panel, block.binding.rows
-    buy_row, sell_row = recorded[:, 2], recorded[:, 3]
-    buy_price = block.entry[1][buy_row]
-    bought, net, profit, pct = trade_amounts(recorded, buy_price, block.costs)
-    return Trades(
-        candidate=recorded[:, 0],
-        session=recorded[:, 1] + block.session_from,
-        buy_row=buy_row + block.row_from,
-        sell_row=sell_row + block.row_from,
-        buy_clock=panel.clock[buy_row],
-        sell_clock=panel.clock[sell_row],
-        hold_s=(rows.seconds[sell_row] - rows.seconds[buy_row]).astype(np.int64),
-        buy_price=buy_price.astype(np.int64),
-        sell_price=recorded[:, 5],
-        buy_amount=bought,
-        sell_amount=net,
-        profit=profit,
-        profit_pct=pct,
-        label=recorded[:, 6],
-        market_cap=block.binding.market_cap[sell_row],
-    )
-
-
-def _by_candidate(trades: Trades, stopped: NDArray[np.bool_]) -> Trades:
-    """Trades in the order of the result, without those of candidates that stopped."""
-    kind = np.uint16 if len(stopped) <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
-    order = np.argsort(trades.candidate.astype(kind), kind="stable")
-    if stopped.any():
-        order = order[~stopped[trades.candidate[order]]]
-    return Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})

@@ -10,7 +10,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.fills import Levels, fill_price, forced_price, last_price, order_quantity, weighted_betting
 from stom_ray.features.rounding import product_error, round_decimal, round_tick
 from stom_ray.machine_code import njit
@@ -22,7 +21,7 @@ Rows32 = NDArray[np.int32]
 
 __all__ = [
     "entry_table", "find_length", "floor_divide", "forced_sale_price", "int_power", "is_complex_power", "next_open", "power",
-    "remainder", "round_decimal", "round_tick", "row_count", "sale_price", "trade_amounts",
+    "remainder", "round_decimal", "round_tick", "row_count", "sale_price",
 ]  # fmt: skip
 
 LARGEST_POWER_BITS = 1_100
@@ -161,22 +160,3 @@ def next_open(offsets: Ints, allowed: Bools) -> Rows32:
                 following = i
             out[i] = following
     return out
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def trade_amounts(trades: Ints, buy_prices: Floats, costs: Floats) -> tuple[Ints, Ints, Ints, Floats]:
-    """(bought, net, profit) in KRW and profit in % of trades: (n, 7) as kernels record them, sessions as rows of `costs`."""
-    n = len(trades)
-    bought = np.empty(n, dtype=np.int64)
-    net = np.empty(n, dtype=np.int64)
-    profit = np.empty(n, dtype=np.int64)
-    pct = np.empty(n, dtype=np.float64)
-    for i in range(n):
-        session, quantity = trades[i, 1], float(trades[i, 4])
-        spent = quantity * buy_prices[i]
-        left = net_amount(spent, quantity * float(trades[i, 5]), costs[session, 0], costs[session, 1], costs[session, 2])
-        bought[i] = np.int64(spent)
-        net[i] = np.int64(left)
-        profit[i] = net[i] - bought[i]
-        pct[i] = profit_pct(spent, left)
-    return bought, net, profit, pct

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,23 @@ from stom_ray.conditions.terms import NotCut, Threshold, structural
 from stom_ray.conditions.traversal import programs_of, walk
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.kernel import DEFAULT_MEMORY, CompiledKernel
-from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows, split_selection
+from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows
 from stom_ray.engine.planned.candidates import Candidates, candidates_of, unique_rows
 from stom_ray.engine.planned.cut import Cut, cut
+from stom_ray.engine.planned.memory import (
+    Prediction,
+    bytes_a_row,
+    bytes_of_batch,
+    bytes_of_walk,
+    outcomes_of,
+    predicted,
+    refuse_trades,
+)
 from stom_ray.engine.planned.prepared import Prepared, prepare
 from stom_ray.engine.planned.tabled import SellText
 from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.planned.walk import Walk
+from stom_ray.engine.plans import PlanUsed
 from stom_ray.engine.trades import concatenate
 from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.errors import ConfigError
@@ -43,23 +53,13 @@ MOST_GROUPS = 64
 FEWEST_IN_GROUP = 8  # candidates; below, working out the terms of many groups costs more than the generated kernel
 
 
-@dataclass(frozen=True)
-class PlanUsed:
-    """What ran, for whom, and why. name: grid, rows or generated. generated_sessions: those that the generated kernel ran."""
-
-    name: str
-    candidates: int
-    reason: str
-    sessions: int = 0
-    generated_sessions: int = 0
-
-
 class CpuKernel:
     """A strategy bound to a selection, for many batches of parameter rows.
 
-    memory_bytes: limit for columns; beyond it instruments are run in blocks. counting: whether `RunResult.zero_divisions` is
-    wanted; without, divisions by zero of the corrected profile need no generated kernel. `plans` says how the last batch ran. Not
-    for concurrent calls.
+    memory_bytes: how large a block of instruments may be where there is no limit. max_memory: a limit in bytes for all that a run
+    adds to the program and its data; a batch that cannot keep it is refused before it runs. Trades are counted first then, which
+    costs a second walk. counting: whether `RunResult.zero_divisions` is wanted; without, divisions by zero of the corrected
+    profile need no generated kernel. `plans` and `prediction` say how the last batch ran. Not for concurrent calls.
     """
 
     def __init__(
@@ -69,60 +69,113 @@ class CpuKernel:
         config: EngineConfig,
         *,
         memory_bytes: int = DEFAULT_MEMORY,
+        max_memory: int | None = None,
         counting: bool = True,
     ) -> None:
         self.strategy, self.selection, self.config = strategy, selection, config
-        self.memory_bytes = memory_bytes
+        self.memory_bytes, self.max_memory = memory_bytes, max_memory
         self.counting = counting
         self.plans: tuple[PlanUsed, ...] = ()
-        self.generated = CompiledKernel(strategy, selection, config, memory_bytes=memory_bytes)
+        self.prediction = Prediction(0, 0, 0, 0)
+        self.generated = CompiledKernel(strategy, selection, config)
+        self._longest = int(np.diff(selection.selected.offsets).max(initial=0))
         self._structural = structural(strategy)
         self._read = frozenset(parameters_read(*programs_of(strategy)))
         self._cuts: dict[frozenset[int], Cut | NotCut] = {}
         self._exits: EmittedKernel | None = None
-        self._whole: Block | None = None
         self._prepared: dict[tuple[object, ...], Prepared] = {}
 
     def run(self, params: ParamMatrix, threads: int = 1) -> RunResult:
-        """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others."""
-        parts = self._run(params, threads, summing=False)
-        return merged([(part.rows, result) for part in parts for result in part.results], len(params))
+        """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others.
+
+        Raises ConfigError where max_memory cannot be kept; OutOfRoomError where only the trades are too many.
+        """
+        jobs = self._arrange(params, threads, summing=False)
+        if self.max_memory is not None:
+            walked = [self._walked(job, job.walk, threads, summing=True) for job in jobs if job.walk is not None]
+            trades = sum(int(part.sums.trades.sum()) for part in walked if part.sums is not None)
+            refuse_trades(trades, len(params), self.prediction, self.max_memory)
+        parts = self._run(jobs, threads, summing=False)
+        result = merged([(part.rows, result) for part in parts for result in part.results], len(params))
+        if self.max_memory is not None:
+            refuse_trades(len(result.trades), len(params), self.prediction, self.max_memory)
+        return result
 
     def totals(self, params: ParamMatrix, threads: int = 1) -> Totals:
         """Each candidate's sums, added up while the kernels walk: no trade is kept, however many there are."""
         day = self.selection.selected.session_day
         totals = Totals.zeros(len(params), np.unique(day))
         faults: list[Fault] = []
-        for part in self._run(params, threads, summing=True):
-            for sums in part.sums:
-                totals.add(sums, part.rows)
+        for part in self._run(self._arrange(params, threads, summing=True), threads, summing=True):
+            if part.sums is not None:
+                totals.add(part.sums, part.rows)
             for result in part.results:
                 totals.add(Totals.of(result, len(part.rows), day), part.rows)
                 faults += [replace(fault, candidate=int(part.rows[fault.candidate])) for fault in result.faults]
         return totals.without(tuple(sorted(faults, key=lambda fault: fault.candidate)))
 
-    def _run(self, params: ParamMatrix, threads: int, summing: bool) -> list[_Part]:
+    def _arrange(self, params: ParamMatrix, threads: int, summing: bool) -> list[_Job]:
+        """Who runs how; and `prediction`, which a limit is held against."""
         if threads < 1:
             raise ConfigError(f"threads is {threads}: expected at least 1")
         check_run(self.strategy, self.selection, params, self.config)
-        parts = list(self._parts(params, threads, summing))
+        jobs = list(self._jobs(params))
+        if self.max_memory is not None:
+            jobs = [one for job in jobs for one in self._smaller(job, threads)]
+        # Sums are made before trades are, so that they have to fit as well.
+        self.prediction = self._predict(jobs, params, threads, summing or self.max_memory is not None)
+        self.generated.rows_per_block = self.prediction.rows
+        return jobs
+
+    def _run(self, jobs: list[_Job], threads: int, summing: bool) -> list[_Part]:
+        parts = []
+        for job in jobs:
+            walk = job.walk
+            parts.append(self._generated(job, threads) if walk is None else self._walked(job, walk, threads, summing))
         self.plans = tuple(part.used for part in parts)
         return parts
 
+    # Memory
+
+    def _predict(self, jobs: list[_Job], params: ParamMatrix, threads: int, summing: bool) -> Prediction:
+        selected, sites = self.selection.selected, self.generated.emitted.sites
+        a_row, walking = 0, 0
+        for job in jobs:
+            windows = batch_windows(self.generated.emitted, job.params, self.strategy.profile == "stom")
+            columns = len(sites.columns) + len(self.generated.window_keys(windows))
+            a_row = max(a_row, bytes_a_row(columns, len(sites.windows), job.plan))
+            if job.walk is not None:
+                walking += bytes_of_walk(job.walk, self._longest, threads)
+        batch = max(bytes_of_batch(params, job.plan, len(selected.days), summing) for job in jobs)
+        return predicted(a_row, walking + batch, selected.instrument_offsets, self.memory_bytes, self.max_memory)
+
+    def _smaller(self, job: _Job, threads: int) -> list[_Job]:
+        """The job in pieces of fewer exit values, when the tables of their outcomes would take more than half of the limit."""
+        assert self.max_memory is not None
+        if job.walk is None or job.plan is None or job.candidates is None or job.sell is not None:
+            return [job]
+        outcomes = outcomes_of(job.walk, self._longest, threads)
+        pieces = -(-2 * outcomes // self.max_memory)
+        values, which = unique_rows(job.candidates.exits)
+        if pieces <= 1 or len(values) == 1:
+            return [job]
+        at_once = max(1, len(values) // pieces)
+        return [self._part_of(job, np.flatnonzero(which // at_once == piece)) for piece in range(-(-len(values) // at_once))]
+
     # Plans
 
-    def _parts(self, params: ParamMatrix, threads: int, summing: bool) -> Iterator[_Part]:
+    def _jobs(self, params: ParamMatrix) -> Iterator[_Job]:
         bound, plan = self._plan(params)
         if isinstance(plan, NotCut):
-            yield self._generated(params, np.arange(len(params)), plan.reason, threads)
+            yield _Job(np.arange(len(params)), params, plan.reason)
             return
         groups = list(grouped(params, sorted(bound)))
         if len(groups) > 1 and (len(groups) > MOST_GROUPS or len(params) < FEWEST_IN_GROUP * len(groups)):
             reason = f"{len(groups)} combinations of the variables that decide windows, for {len(params)} candidates"
-            yield self._generated(params, np.arange(len(params)), reason, threads)
+            yield _Job(np.arange(len(params)), params, reason)
             return
         for rows in groups:
-            yield from self._group(params, rows, bound, plan, threads, summing)
+            yield from self._group(rows, chosen(params, rows), bound, plan)
 
     def _plan(self, params: ParamMatrix) -> tuple[frozenset[int], Cut | NotCut]:
         """(variables that count as constants, the texts cut). A term that is no threshold makes constants of its variables."""
@@ -143,21 +196,12 @@ class CpuKernel:
             self._cuts[bound] = found
         return self._cuts[bound]
 
-    def _generated(self, params: ParamMatrix, rows: Ints, reason: str, threads: int) -> _Part:
-        result = self.generated.run(chosen(params, rows), threads)
-        n = self.selection.selected.n_sessions
-        return _Part(rows, PlanUsed("generated", len(rows), reason, n, n), (result,))
-
-    def _group(
-        self, params: ParamMatrix, rows: Ints, bound: frozenset[int], plan: Cut, threads: int, summing: bool
-    ) -> Iterator[_Part]:
-        """Candidates that differ in thresholds only."""
-        strict = self.strategy.profile == "stom"
-        here = chosen(params, rows)
-        candidates = candidates_of(plan, here, strict)
+    def _group(self, rows: Ints, here: ParamMatrix, bound: frozenset[int], plan: Cut) -> Iterator[_Job]:
+        """Candidates that differ in thresholds only. here: their parameters."""
+        candidates = candidates_of(plan, here, self.strategy.profile == "stom")
         if candidates.unfit.any():
             reason = "an expression of the parameters stops, or is no finite number"
-            yield self._generated(params, rows[candidates.unfit], reason, threads)
+            yield _Job(rows[candidates.unfit], chosen(here, candidates.unfit), reason)
             if candidates.unfit.all():
                 return
             fit = np.flatnonzero(~candidates.unfit)
@@ -166,24 +210,45 @@ class CpuKernel:
         if plan.reasons is None:
             sell, candidates = self._sell_text(here, candidates)
             if sell is None:
-                yield self._generated(params, rows, plan.uncut, threads)
+                yield _Job(rows, here, plan.uncut)
                 return
-        walk = Walk(plan, candidates, self.config.bid_levels, sell)
         bindings = {index: (float(here.values[0, index]), bool(here.is_float[0, index])) for index in bound}
-        troubled = np.zeros(self.selection.selected.n_sessions, dtype=np.bool_)
-        results, sums = [], []
+        walk = Walk(plan, candidates, self.config.bid_levels, sell)
+        yield _Job(rows, here, walk.reason, plan, bindings, candidates, sell, walk)
+
+    def _part_of(self, job: _Job, some: Ints) -> _Job:
+        """The job for some of its candidates."""
+        assert job.plan is not None
+        assert job.candidates is not None
+        candidates = job.candidates.take(some)
+        walk = Walk(job.plan, candidates, self.config.bid_levels)
+        return replace(job, rows=job.rows[some], params=chosen(job.params, some), candidates=candidates, walk=walk)
+
+    def _generated(self, job: _Job, threads: int) -> _Part:
+        self._forget()
+        result = self.generated.run(job.params, threads)
+        n = self.selection.selected.n_sessions
+        return _Part(job.rows, PlanUsed("generated", len(job.rows), job.reason, n, n), (result,))
+
+    def _walked(self, job: _Job, walk: Walk, threads: int, summing: bool) -> _Part:
+        assert job.plan is not None
+        session_day = self.selection.selected.session_day
+        troubled = np.zeros(len(session_day), dtype=np.bool_)
+        results: list[RunResult] = []
+        sums = Totals.zeros(len(job.rows), np.unique(session_day)) if summing else None
         for block in self._blocks():
-            prepared = self._prepare(block, plan, bindings, here)
-            if summing:
-                sums.append(walk.totals(block, prepared, threads))
+            prepared = self._prepare(block, job.plan, job.bindings, job.params)
+            if sums is not None:
+                sums.add(walk.totals(block, prepared, threads), np.arange(len(job.rows)))
             else:
                 results.append(RunResult(walk.trades(block, prepared, threads)))
             troubled[block.session_from : block.session_from + block.panel.n_sessions] = prepared.troubled
             troubled[block.session_from + walk.faulted()] = True
         if troubled.any():
-            results.append(self.generated.run(here, threads, troubled))
-        used = PlanUsed(walk.name, len(rows), walk.reason, len(troubled), int(troubled.sum()))
-        yield _Part(rows, used, tuple(results), tuple(sums))
+            self._forget()
+            results.append(self.generated.run(job.params, threads, troubled))
+        used = PlanUsed(walk.name, len(job.rows), walk.reason, len(troubled), int(troubled.sum()))
+        return _Part(job.rows, used, tuple(results), sums)
 
     def _sell_text(self, params: ParamMatrix, candidates: Candidates) -> tuple[SellText | None, Candidates]:
         """The generated sell text for the combinations of what it reads, and candidates whose exit values are those.
@@ -205,16 +270,15 @@ class CpuKernel:
     # Blocks
 
     def _blocks(self) -> Iterator[Block]:
-        emitted = self.generated.emitted
-        limit = max(1, self.memory_bytes // (8 * (len(emitted.sites.columns) + len(emitted.sites.windows) + WORKING_COLUMNS)))
-        if self.selection.selected.n_rows <= limit:
-            if self._whole is None:
-                self._whole = Block(self.selection, emitted, self.config, 0, 0)
-            yield self._whole
-            return
-        for part, row, session in split_selection(self.selection, limit):
+        for block in self.generated.blocks(self.prediction.rows):
+            if self.prediction.blocks > 1:
+                self._prepared.clear()
+            yield block
+
+    def _forget(self) -> None:
+        """Before the generated kernel makes blocks of its own; the whole selection is one that both use."""
+        if self.prediction.blocks > 1:
             self._prepared.clear()
-            yield Block(part, emitted, self.config, row, session)
 
     def _prepare(self, block: Block, plan: Cut, bindings: dict[int, tuple[float, bool]], params: ParamMatrix) -> Prepared:
         first_gate = int(gate_rows(params, self.config).min())
@@ -226,7 +290,18 @@ class CpuKernel:
         return self._prepared[key]
 
 
-WORKING_COLUMNS = 12
+@dataclass(frozen=True)
+class _Job:
+    """Rows of a batch that run alike. walk: None = the generated kernel. bindings: variables that are equal in all."""
+
+    rows: Ints
+    params: ParamMatrix
+    reason: str
+    plan: Cut | None = None
+    bindings: dict[int, tuple[float, bool]] = field(default_factory=dict)
+    candidates: Candidates | None = None
+    sell: SellText | None = None
+    walk: Walk | None = None
 
 
 @dataclass(frozen=True)
@@ -236,7 +311,7 @@ class _Part:
     rows: Ints
     used: PlanUsed
     results: tuple[RunResult, ...]
-    sums: tuple[Totals, ...] = ()
+    sums: Totals | None = None
 
 
 def variables_in(node: ir.Expr) -> set[int]:
@@ -261,7 +336,7 @@ def grouped(params: ParamMatrix, bound: list[int]) -> Iterator[Ints]:
         yield np.flatnonzero(which.reshape(-1) == group)
 
 
-def chosen(params: ParamMatrix, rows: Ints) -> ParamMatrix:
+def chosen(params: ParamMatrix, rows: Ints | Bools) -> ParamMatrix:
     return ParamMatrix(params.values[rows], params.is_float[rows])
 
 
