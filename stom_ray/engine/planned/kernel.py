@@ -237,6 +237,7 @@ class CpuKernel:
         results: list[RunResult] = []
         sums = Totals.zeros(len(job.rows), np.unique(session_day)) if summing else None
         for block in self._blocks():
+            block.threads = threads
             prepared = self._prepare(block, job.plan, job.bindings, job.params)
             if sums is not None:
                 sums.add(walk.totals(block, prepared, threads), np.arange(len(job.rows)))
