@@ -20,7 +20,7 @@ from stom_ray.machine_code import njit
 SLOT_BITS = 8
 SLOTS = 1 << SLOT_BITS
 TRADE, WIN, HELD_BITS = 1, 1 << 16, 32  # counters packed in one word: trades, trades with profit >= 0, seconds held
-COUNTABLE = 65_000  # entries that they can count
+COUNTABLE = 24_000  # entries that they can count, and sessions of 86,400 seconds
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
