@@ -13,10 +13,10 @@ from stom_ray.config import RunConfig, load_config
 from stom_ray.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stom_ray.runs.backtest import Backtest
     from stom_ray.runs.check import Check
     from stom_ray.runs.choice import DataChoice, Paths
     from stom_ray.runs.conduct import RunOutcome
+    from stom_ray.runs.outcome import Backtest, Outcome
     from stom_ray.simulate import SimulateReport
     from stom_ray.store.inspect import InspectReport
     from stom_ray.store.report import IngestReport
@@ -32,6 +32,7 @@ __all__ = [
     "search",
     "simulate",
     "sweep",
+    "sweep_totals",
     "walk_forward",
 ]
 
@@ -96,8 +97,9 @@ def backtest(
 ) -> Backtest:
     """Run one strategy once; `settings` are those of `runs.backtest.Settings` (profile, avgtime, betting, costs, ...).
 
-    `vars` are the values of self.vars; vars[0] then replaces avgtime, as in STOM's optimisation. Raises StomError for anything
-    wrong with data, scripts or settings, ScriptRuntimeError where STOM's run would have died.
+    `vars` are the values of self.vars; vars[0] then replaces avgtime, as in STOM's optimisation. `how` of the result says which
+    plan ran and why. Raises StomError for anything wrong with data, scripts or settings, or for memory beyond `max_memory`;
+    ScriptRuntimeError where STOM's run would have died.
     """
     from stom_ray.runs.backtest import backtest as play
 
@@ -107,9 +109,16 @@ def backtest(
 def sweep(db: Paths, buy: str | bytes = b"", sell: str | bytes = b"", **options: Any) -> Backtest:
     """Many runs over the same rows; settings as `backtest`.
 
-    Exactly one of `ranges` (one variable at a time), `rows`, `conditions`. Raises StomError.
+    Exactly one of `ranges` (one variable at a time, or every combination with `grid`), `rows`, `conditions`. Raises StomError.
     """
-    from stom_ray.runs.backtest import sweep as play
+    from stom_ray.runs.sweep import sweep as play
+
+    return play(db, buy, sell, **options)
+
+
+def sweep_totals(db: Paths, buy: str | bytes = b"", sell: str | bytes = b"", **options: Any) -> Outcome:
+    """`sweep` for tens of thousands of rows: trades, wins, profit and seconds held of each, without keeping a trade."""
+    from stom_ray.runs.sweep import sweep_totals as play
 
     return play(db, buy, sell, **options)
 

@@ -34,4 +34,4 @@ def command(
             vars=options.numbers(vars, "--vars"),
             **flags.arguments(),
         )
-    options.write_outcome(outcome, trades, json, files)
+    options.write_outcome(outcome, json, files, trades=trades)

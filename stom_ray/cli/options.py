@@ -18,8 +18,8 @@ from stom_ray.errors import ConfigError
 from stom_ray.runs.files import as_json, is_replaced, replace_file, write_text
 
 if TYPE_CHECKING:
-    from stom_ray.runs.backtest import Backtest
     from stom_ray.runs.conduct import RunOutcome
+    from stom_ray.runs.outcome import Outcome
     from stom_ray.runs.scripts import ScriptFiles
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
@@ -126,16 +126,22 @@ def read_rows(path: Path) -> list[list[int | float]]:
     return rows
 
 
-def write_outcome(outcome: Backtest, trades: Path | None, json_path: Path | None, files: ScriptFiles) -> None:
-    """What backtest and sweep leave: a line for a person, the trades' CSV, the JSON."""
+def write_outcome(
+    outcome: Outcome, json_path: Path | None, files: ScriptFiles, *, trades: Path | None = None, totals: Path | None = None
+) -> None:
+    """What backtest and sweep leave: a line for a person, CSV of trades and of sums, the JSON."""
     from stom_ray.engine.trades_io import write_csv
+    from stom_ray.runs.outcome import Backtest
 
     faults = tuple(replace(fault, message=files.name(fault.message)) for fault in outcome.faults)
-    outcome = replace(outcome, warnings=files.name_all(outcome.warnings), faults=faults)
-    say(outcome.render(), json_path)
-    if trades is not None:
-        replace_file(trades, lambda place: write_csv(outcome.trades, place))
-    write_json(json_path, outcome.to_json())
+    told = replace(outcome, warnings=files.name_all(outcome.warnings), faults=faults)
+    say(told.render(), json_path)
+    if trades is not None and isinstance(told, Backtest):
+        frame = told.trades
+        replace_file(trades, lambda place: write_csv(frame, place))
+    if totals is not None:
+        replace_file(totals, lambda place: write_csv(told.totals, place))
+    write_json(json_path, told.to_json())
 
 
 def write_run(outcome: RunOutcome, json_path: Path | None) -> None:

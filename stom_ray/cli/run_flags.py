@@ -35,6 +35,9 @@ class RunFlags:
     costs: Annotated[str, typer.Option("--costs", help="stom, krx (tax by date) or custom:TAX%,FEE%")] = "stom"
     backend: Annotated[str, typer.Option("--backend", help="auto, cpu, cuda or reference")] = "auto"
     threads: Annotated[int, typer.Option("--threads", help="threads of the CPU kernel")] = 1
+    max_memory: Annotated[
+        str, typer.Option("--max-memory", help="what a run may add to the program and its data: 2GB, 500MB; no limit without it")
+    ] = ""
 
     def arguments(self) -> dict[str, Any]:
         """As `api.backtest` and `api.sweep` take them. Raises ConfigError for a text that cannot be read."""

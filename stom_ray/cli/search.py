@@ -10,7 +10,7 @@ import typer
 from stom_ray import api
 from stom_ray.cli import options
 from stom_ray.cli.progress import ProgressLine
-from stom_ray.config import EXAMPLE, load_config
+from stom_ray.config import EXAMPLE, load_config, parse_bytes
 from stom_ray.errors import ConfigError
 
 
@@ -20,6 +20,9 @@ def command(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="print the whole configuration, defaults filled in, and stop")
     ] = False,
+    max_memory: Annotated[
+        str, typer.Option("--max-memory", help="what all workers may add to the program and its data: 2GB; the file's without it")
+    ] = "",
     json: options.JsonOut = None,
 ) -> None:
     """Search a strategy's ranges; with a walk_forward section, judge the search too."""
@@ -29,6 +32,10 @@ def command(
         typer.echo(EXAMPLE, nl=False)
         return
     settings = load_config(config)
+    if max_memory:
+        parse_bytes(max_memory)
+        execution = settings.execution.model_copy(update={"max_memory": max_memory})
+        settings = settings.model_copy(update={"execution": execution})
     if print_config:
         typer.echo(settings.absolute().to_yaml(), nl=False)
         return

@@ -25,31 +25,42 @@ def command(
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="with --ranges: every value of every variable, the others at their best")
     ] = False,
+    grid: Annotated[bool, typer.Option("--grid", help="with --ranges: every combination of all values")] = False,
+    most_rows: Annotated[int, typer.Option("--most-rows", help="refuse a --grid of more rows")] = 100_000,
     rows: Annotated[Path | None, typer.Option("--rows", help="JSON file: a list of parameter rows")] = None,
     conditions: Annotated[
         Path | None, typer.Option("--conditions", help='JSON file: {"buy": [[line, ...], ...], "sell": [[...], ...]}')
     ] = None,
     flags: RunFlags,
     trades: options.TradesOut = None,
+    totals: Annotated[
+        Path | None,
+        typer.Option("--totals", help="write one row a parameter row there, as CSV; without --trades no trade is kept for it"),
+    ] = None,
     json: options.JsonOut = None,
 ) -> None:
     """Run many parameter rows, or pairs of condition lists, over the same rows of a database."""
-    if (ranges is None) == one_at_a_time:
-        raise ConfigError("--ranges and --one-at-a-time go together (a whole grid or a search is `stom-ray search`)")
+    if one_at_a_time and grid:
+        raise ConfigError("--one-at-a-time and --grid are two ways through the ranges: take one of them")
+    if (ranges is None) == (one_at_a_time or grid):
+        raise ConfigError("--ranges goes with --one-at-a-time or --grid, and they with it (`stom-ray search` searches ranges)")
     if conditions is None and (buy is None or sell is None):
         raise ConfigError("--buy and --sell are missing: only --conditions goes without them")
-    options.refuse_outputs(trades, json, inputs=[*db.split(","), buy, sell, ranges, rows, conditions])
+    options.refuse_outputs(trades, totals, json, inputs=[*db.split(","), buy, sell, ranges, rows, conditions])
     files = ScriptFiles(buy, sell, ranges)
     with files.in_errors():
-        outcome = api.sweep(
+        run = api.sweep if totals is None or trades is not None else api.sweep_totals
+        outcome = run(
             db,
             options.read_script(buy, "buy condition") if buy else b"",
             options.read_script(sell, "sell condition") if sell else b"",
             ranges=options.read_script(ranges, "ranges") if ranges else None,
             ranges_form=ranges_form,
+            grid=grid,
+            most_rows=most_rows,
             rows=options.read_rows(rows) if rows else None,
             conditions=options.read_json(conditions) if conditions else None,
             **flags.arguments(),
         )
-        options.write_outcome(outcome, trades, json, files)
+        options.write_outcome(outcome, json, files, trades=trades, totals=totals)
         outcome.raise_if_dead()

@@ -159,5 +159,6 @@ walk_forward:                  # leave the section out to search only
 execution:                     # cannot change a result
   backend: ray                 # or serial
   workers: 2
+  max_memory: ""               # of all workers together, beyond the program and its data: 2GB, 500MB; empty = no limit
   title: ""                    # of the report; empty = the names of the scripts and of the data
 """

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from stom_ray.config.words import parse_span, parse_weights
+from stom_ray.config.words import parse_bytes, parse_span, parse_weights
 from stom_ray.engine.types import MAX_AVGTIME, MAX_BETTING
 from stom_ray.metrics.objectives import Limits
 from stom_ray.schema.costs import cost_model
@@ -184,5 +184,19 @@ class ExecutionSection(Section):
     title: str = Field(default="", description="of the report; empty = the names of the scripts and of the data")
     backend: Literal["ray", "serial"] = "ray"
     workers: int = Field(default=2, ge=1, description="Ray workers, or threads of the serial backend")
+    max_memory: str = Field(
+        default="", description="memory that scoring may add to the program and its data, 2GB or 500MB; empty = no limit"
+    )
     ray_address: str = Field(default="local", description="local, auto, or ray://HOST:PORT")
     language: Literal["en", "ko"] = "en"
+
+    @field_validator("max_memory", mode="before")
+    @classmethod
+    def _is_size(cls, value: Any) -> Any:
+        parse_bytes(value)
+        return value if isinstance(value, str) else str(value)
+
+    def memory(self, processes: int) -> int | None:
+        """Bytes that each of so many processes may take; None without a limit."""
+        limit = parse_bytes(self.max_memory)
+        return None if limit is None else limit // processes

@@ -1,4 +1,4 @@
-"""What several places write as text or as a bare row of numbers: spans and betting weights."""
+"""What several places write as text or as a bare row of numbers: spans, sizes, betting weights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 from stom_ray.engine.types import Weighting
 from stom_ray.errors import ConfigError
 
+LEAST_MEMORY = 1_000_000
+SIZE = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([KMGT]?i?B)?\s*", re.IGNORECASE)
 SPAN_PART = re.compile(r"\s*[0-9]{1,8}\s*")
 
 
@@ -22,6 +24,21 @@ def parse_span(text: str) -> tuple[int, int] | None:
     if low > high:
         raise ConfigError(f"span {text} ends before it starts: did you mean {high}-{low}?")
     return low, high
+
+
+def parse_bytes(text: str | int) -> int | None:
+    """`2GB`, `500 MB`, `1GiB` (2^30), or bare bytes; empty -> None. ConfigError otherwise, and for less than a megabyte."""
+    if text == "":
+        return None
+    found = SIZE.fullmatch(str(text))
+    if found is None or isinstance(text, bool):
+        raise ConfigError(f"{text!r} is no size of memory: expected a number with a unit, 2GB or 500MB")
+    unit = (found[2] or "B").upper()
+    base = 1024 if "I" in unit else 1000
+    size = int(float(found[1]) * base ** " KMGT".index(unit[0] if unit[0] != "B" else " "))
+    if size < LEAST_MEMORY:
+        raise ConfigError(f"{text!r} is too little memory for any run: expected at least 1MB")
+    return size
 
 
 def parse_weights(values: tuple[float, ...]) -> Weighting:

@@ -14,6 +14,7 @@ from stom_ray.conditions.ir import Strategy
 from stom_ray.distributed.mailbox import Failed
 from stom_ray.distributed.session import cpus_of_session
 from stom_ray.distributed.shipping import portable, shards
+from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import EngineConfig, Ints, ParamMatrix, RunResult
 from stom_ray.errors import ConfigError, StomError, WorkerError
 from stom_ray.metrics.batch import trading_days
@@ -38,23 +39,25 @@ class Worker:
         self._strategy, self._config, self._backend, self._folds = ray.get(refs[0])
         self._held: dict[int, SerialEvaluator] = {}
 
-    def score(self, shard: int, params: ParamMatrix) -> tuple[ScoreTable | Failed, float]:
-        """Scores over a shard, and kernel seconds."""
+    def score(self, shard: int, params: ParamMatrix) -> tuple[ScoreTable | Failed, float, HowRun]:
+        """Scores over a shard, kernel seconds, and how it was run."""
         return self._done(shard, SerialEvaluator.evaluate, params)
 
-    def run(self, shard: int, params: ParamMatrix) -> tuple[RunResult | Failed, float]:
-        """Trades of a shard, and kernel seconds."""
+    def run(self, shard: int, params: ParamMatrix) -> tuple[RunResult | Failed, float, HowRun]:
+        """Trades of a shard, kernel seconds, and how it was run."""
         return self._done(shard, SerialEvaluator.run, params)
 
-    def _done(self, shard: int, work: Callable[[SerialEvaluator, ParamMatrix], Any], params: ParamMatrix) -> tuple[Any, float]:
+    def _done(
+        self, shard: int, work: Callable[[SerialEvaluator, ParamMatrix], Any], params: ParamMatrix
+    ) -> tuple[Any, float, HowRun]:
         evaluator = self._evaluator(shard)
         before = evaluator.kernel_s
         try:
             # What comes out of the object store is read-only; kernels are compiled for arrays that are not.
             mine = ParamMatrix(params.values.copy(), params.is_float.copy())
-            return work(evaluator, mine), evaluator.kernel_s - before
+            return work(evaluator, mine), evaluator.kernel_s - before, evaluator.take_how()
         except StomError as error:
-            return Failed.of(error), 0.0
+            return Failed.of(error), 0.0, evaluator.take_how()
 
     def _evaluator(self, shard: int) -> SerialEvaluator:
         if shard not in self._held:
@@ -98,6 +101,7 @@ class RayEvaluator:
         self._rows = [part.selected.n_rows for part in parts]
         self._block_rows = block_rows
         self._kernel_s = 0.0
+        self._how: HowRun | None = None
         # Held as long as the workers, since a restarted one reads them again.
         self._refs = [ray.put(item) for item in ((strategy, config, backend, tuple(folds)), *parts)]
         self._workers = [
@@ -112,6 +116,11 @@ class RayEvaluator:
     @property
     def kernel_s(self) -> float:
         return self._kernel_s
+
+    @property
+    def how(self) -> HowRun | None:
+        """How everything so far was run; None before the first."""
+        return self._how
 
     @property
     def days(self) -> Ints:
@@ -164,15 +173,16 @@ class RayEvaluator:
             done, _ = ray.wait(list(running), num_returns=1)
             number, shard, worker = running.pop(done[0])
             free.append(worker)
-            found, kernel_s = _fetch(done[0])
+            found, kernel_s, how = _fetch(done[0])
             self._kernel_s += kernel_s / len(self._workers)
+            self._how = how if self._how is None else self._how.and_then(how)
             yield number, shard, found
 
 
 def _fetch(ref: Any) -> Any:
-    """Result and kernel seconds; raises what the engine raised in the worker."""
+    """Result, kernel seconds and how it was run; raises what the engine raised in the worker."""
     try:
-        found, kernel_s = ray.get(ref)
+        found, kernel_s, how = ray.get(ref)
     except RayActorError as error:
         raise WorkerError(
             f"a worker was lost {RESTARTS + 1} times over the same rows ({error}): look for a lack of memory, take fewer workers "
@@ -180,4 +190,4 @@ def _fetch(ref: Any) -> Any:
         ) from error
     if isinstance(found, Failed):
         raise found.to_error()
-    return found, kernel_s
+    return found, kernel_s, how

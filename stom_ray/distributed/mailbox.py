@@ -9,6 +9,7 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
+from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import ParamMatrix
 from stom_ray.errors import StomError
 from stom_ray.search.ledger import Scores
@@ -18,7 +19,7 @@ from stom_ray.search.ledger import Scores
 class Letter:
     """A scored batch: the arguments of `Ledger.append`, and where the time went.
 
-    number: None = the next of its island. kernel_s, sampler_s: seconds in the island.
+    number: None = the next of its island. kernel_s, sampler_s: seconds in the island. how: how the rows were run.
     """
 
     island: int
@@ -31,6 +32,7 @@ class Letter:
     wall_s: float
     kernel_s: float
     sampler_s: float
+    how: HowRun
 
 
 @dataclass(frozen=True)

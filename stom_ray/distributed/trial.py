@@ -63,7 +63,7 @@ class ScoringTrial(tune.Trainable):
     def send(self, **scored: Any) -> None:
         """Post a `Letter` of these fields and the time since the step began."""
         wall_s, kernel_s = time.perf_counter() - self._began, self.evaluator.kernel_s - self._kernel_before
-        post(self.leg.mailbox, Letter(wall_s=wall_s, kernel_s=kernel_s, **scored))
+        post(self.leg.mailbox, Letter(wall_s=wall_s, kernel_s=kernel_s, how=self.evaluator.take_how(), **scored))
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Nothing: the ledger has it all."""

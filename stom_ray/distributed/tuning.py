@@ -20,6 +20,7 @@ from stom_ray.conditions.ir import Strategy
 from stom_ray.distributed.mailbox import Ended, Failed, Letter, Mailbox
 from stom_ray.distributed.session import scratch_folder
 from stom_ray.distributed.shipping import portable
+from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import EngineConfig
 from stom_ray.errors import ConfigError, WorkerError
 from stom_ray.metrics.stom import Fold
@@ -50,9 +51,11 @@ class Subject:
     engine: EngineConfig
     backend: Backend = "auto"
     folds: tuple[Fold, ...] = ()
+    max_memory: int | None = None
 
     def evaluator(self) -> SerialEvaluator:
-        return SerialEvaluator(self.strategy, self.selection, self.engine, backend=self.backend, folds=self.folds)
+        settings: dict[str, Any] = {"backend": self.backend, "folds": self.folds, "max_memory": self.max_memory}
+        return SerialEvaluator(self.strategy, self.selection, self.engine, **settings)
 
     def to_ship(self) -> Subject:
         """With nothing in the selection but what is read."""
@@ -89,6 +92,7 @@ class Driver:
         self._progress = progress
         self._meter = Meter()
         self._attempts = 0
+        self._how: HowRun | None = None
         self._best: tuple[float, tuple[float, ...]] | None = None
         for batch in ledger.batches:
             self._remember_best(batch.scores.objective, batch.params.values[batch.scored])
@@ -115,7 +119,8 @@ class Driver:
         params, evaluator = self.config.space.present, self.subject.evaluator()
         scores = score_rows(evaluator, self.config.goal, params)
         keys, row = parameter_keys(params), np.zeros(1, dtype=np.int64)
-        self._record(Letter(PRESENT, 0, "present", params, keys, row, scores, evaluator.kernel_s, evaluator.kernel_s, 0.0))
+        spent, how = evaluator.kernel_s, evaluator.how
+        self._record(Letter(PRESENT, 0, "present", params, keys, row, scores, spent, spent, 0.0, how))
 
     def tune(self, job: TuneJob) -> None:
         """Run it. Trials that die are left for the next call; WorkerError when `ATTEMPTS` calls in a row recorded nothing.
@@ -162,6 +167,7 @@ class Driver:
             wall_s=wall,
             kernel=min(1.0, self._meter.kernel_s / wall),
             sampler=min(1.0, self._meter.sampler_s / wall),
+            how=self._how,
         )
 
     def _tuner(self, job: TuneJob, folder: str, stop: _Stop, collector: _Collector) -> Any:
@@ -190,6 +196,7 @@ class Driver:
         self._meter.scored += len(batch.scores)
         self._meter.kernel_s += letter.kernel_s / self.workers
         self._meter.sampler_s += letter.sampler_s / self.workers
+        self._how = letter.how if self._how is None else self._how.and_then(letter.how)
         self._remember_best(batch.scores.objective, batch.params.values[batch.scored])
         if self._progress is not None:
             planned = max(len(self.ledger), self.config.evaluations + 1)

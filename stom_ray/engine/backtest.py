@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 from stom_ray.conditions.emit_cuda import refuse_inexact
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.bind import check_run
+from stom_ray.engine.cuda_backtest import CudaBacktest
 from stom_ray.engine.cuda_device import why_no_gpu
+from stom_ray.engine.planned.kernel import CpuKernel
+from stom_ray.engine.planned.totals import Totals
+from stom_ray.engine.plans import HowRun, PlanUsed, added
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.types import EngineConfig, ParamMatrix, RunResult
 from stom_ray.errors import ConfigError
@@ -38,6 +44,75 @@ def choose_backend(backend: str, strategy: Strategy) -> tuple[Backend, str]:
     raise ConfigError(f"backend {backend!r}: expected one of {', '.join(BACKENDS)}")
 
 
+class Engine:
+    """A strategy over a selection on one backend, for many batches of parameter rows; compiled and bound on first use.
+
+    backend: as `choose_backend`. max_memory: bytes that a run may add to the program and its data (cpu only; `CpuKernel`).
+    counting: whether `RunResult.zero_divisions` is wanted. `how` says how the last batch ran. Not for concurrent calls.
+    Raises ConfigError: no such backend or none here, fewer than one thread, a limit on a backend that keeps none.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        selection: Selection,
+        config: EngineConfig,
+        *,
+        backend: str = "auto",
+        threads: int = 1,
+        max_memory: int | None = None,
+        counting: bool = True,
+    ) -> None:
+        if threads < 1:
+            raise ConfigError(f"threads is {threads}: expected at least 1")
+        chosen, reason = choose_backend(backend, strategy)
+        if max_memory is not None and chosen != "cpu":
+            raise ConfigError(f"max_memory is a limit of backend cpu; {chosen} keeps none: leave one of the two out")
+        self.strategy, self.selection, self.config = strategy, selection, config
+        self.threads, self.counting = threads, counting
+        self.how = HowRun(chosen, reason, max_memory=max_memory)
+
+    def run(self, params: ParamMatrix) -> RunResult:
+        """Trades, faults and counts of every parameter row; the same bits whatever the backend and threads.
+
+        Raises ConfigError, ConditionError (`engine.bind.check_run`), SchemaError for a column that the data lacks, OutOfRoomError
+        where max_memory has room for a smaller batch only.
+        """
+        if self.how.backend == "cpu":
+            result = self._cpu.run(params, self.threads)
+            self._note(self._cpu.plans)
+            return result
+        if self.how.backend == "cuda":
+            result = self._cuda.run(params)
+        else:
+            result = run_reference(self.strategy, self.selection, params, self.config)
+        self._note((PlanUsed(self.how.backend, len(params), self.how.reason, self.selection.selected.n_sessions),))
+        return result
+
+    def totals(self, params: ParamMatrix) -> Totals:
+        """Sums of every parameter row; on the CPU no trade is kept for them. Raises as `run`."""
+        if self.how.backend != "cpu":
+            return Totals.of(self.run(params), len(params), self.selection.selected.session_day)
+        totals = self._cpu.totals(params, self.threads)
+        self._note(self._cpu.plans)
+        return totals
+
+    @cached_property
+    def _cpu(self) -> CpuKernel:
+        limit = self.how.max_memory
+        return CpuKernel(self.strategy, self.selection, self.config, max_memory=limit, counting=self.counting)
+
+    @cached_property
+    def _cuda(self) -> CudaBacktest:
+        return CudaBacktest(self.strategy, self.selection, self.config)
+
+    def _note(self, plans: tuple[PlanUsed, ...]) -> None:
+        self.how = replace(self.how, plans=added(plans))
+        if self.how.backend == "cpu":
+            prediction = self._cpu.prediction
+            self.how = replace(self.how, predicted_bytes=prediction.total, blocks=prediction.blocks)
+
+
 def run(
     strategy: Strategy,
     selection: Selection,
@@ -47,22 +122,8 @@ def run(
     backend: str = "auto",
     threads: int = 1,
 ) -> RunResult:
-    """Trades, faults and counts of every parameter row over the selection; the same bits whatever the backend and threads.
-
-    Raises ConfigError, ConditionError (`engine.bind.check_run`), SchemaError for a column that the data lacks.
-    """
-    if threads < 1:
-        raise ConfigError(f"threads is {threads}: expected at least 1")
-    chosen, _ = choose_backend(backend, strategy)
-    if chosen == "reference":
-        return run_reference(strategy, selection, params, config)
-    if chosen == "cuda":
-        from stom_ray.engine.cuda_backtest import CudaBacktest
-
-        return CudaBacktest(strategy, selection, config).run(params)
-    from stom_ray.engine.planned.kernel import CpuKernel
-
-    return CpuKernel(strategy, selection, config).run(params, threads)
+    """One batch of an `Engine`."""
+    return Engine(strategy, selection, config, backend=backend, threads=threads).run(params)
 
 
 def run_warnings(strategy: Strategy, selection: Selection, params: ParamMatrix, config: EngineConfig) -> tuple[str, ...]:

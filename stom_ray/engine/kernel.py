@@ -85,7 +85,10 @@ class CompiledKernel:
         faults = np.full((len(params), 2), -1, dtype=np.int64)
         zeros = np.zeros((len(params), max(1, len(self.emitted.sites.zero_lines))), dtype=np.int64)
         wanted = np.ones(self.selection.selected.n_sessions, dtype=np.bool_) if only is None else only
-        parts = [self._run_block(block, batch, threads, faults, zeros, wanted) for block in self._blocks(batch)]
+        parts = []
+        for block in self._blocks(batch):
+            parts.append(self._run_block(block, batch, threads, faults, zeros, wanted))
+            del block  # before the next one is made
         trades = concatenate(parts) if len(parts) > 1 else parts[0]
         stopped, sites = faults[:, 0] >= 0, self.emitted.sites
         found = faults_of(faults, sites, self.selection.selected)

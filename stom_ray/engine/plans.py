@@ -47,6 +47,20 @@ class HowRun:
             blocks=max(self.blocks, other.blocks),
         )
 
+    def render(self) -> str:
+        """For a person: `cpu backend: asked for; plans grid 400, generated 2`; a plan's number is its parameter rows."""
+        plans = ", ".join(f"{plan.name} {plan.candidates:,}" for plan in self.plans)
+        return f"{self.backend} backend: {self.reason}" + (f"; plans {plans}" if plans else "")
+
+    @classmethod
+    def of_json(cls, record: dict[str, Any] | None) -> HowRun | None:
+        """What `to_json` wrote."""
+        if record is None:
+            return None
+        plans = tuple(PlanUsed(**plan) for plan in record["plans"])
+        told = {name: record[name] for name in ("backend", "reason", "predicted_bytes", "blocks")}
+        return cls(**told, plans=plans, max_memory=record["max_memory_bytes"])
+
     def to_json(self) -> dict[str, Any]:
         return {
             "backend": self.backend,

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from stom_ray.config import RunConfig, load_config
+from stom_ray.engine.plans import HowRun
 from stom_ray.errors import ConfigError
 from stom_ray.reports import write_report
 from stom_ray.reports.data import ReportData
@@ -30,7 +31,7 @@ class RunOutcome:
     """What a search or walk-forward left behind.
 
     data: everything the report shows. report: the HTML file. verdict: in plain words. study_id: of the search, "" without one.
-    stopped_by: "done", "time" or "interrupted".
+    stopped_by: "done", "time" or "interrupted". how: backend and plans of the rows that were scored, None when none were.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class RunOutcome:
     verdict: str
     stopped_by: str
     seconds: dict[str, float]
+    how: HowRun | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -67,6 +69,7 @@ class RunOutcome:
             "capital": "unlimited",
             "seconds": self.seconds,
             "warnings": list(data.warnings),
+            "how": None if self.how is None else self.how.to_json(),
         }
         return {name: plain(value) for name, value in record.items()}
 
@@ -84,6 +87,8 @@ class RunOutcome:
                 f"train {window['train'][0]}-{window['train'][1]} {window['train_objective']:>14,.10g}   "
                 f"test {window['test'][0]}-{window['test'][1]} {window['test_objective']:>14,.10g}"
             )
+        if self.how is not None:
+            lines.append(self.how.render())
         return "\n".join([*lines, self.verdict, f"report    {self.report}"])
 
 
@@ -110,7 +115,7 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
             started = time.perf_counter()
             forward = place.walk_forward(folder, resume=resume, say=say)
             seconds["walk_forward"] = time.perf_counter() - started
-    return _finish(subject, folder, study, forward, seconds)
+    return _finish(subject, folder, study, forward, seconds, place.how)
 
 
 def report_again(folder: str | Path, language: str) -> RunOutcome:
@@ -128,7 +133,7 @@ def report_again(folder: str | Path, language: str) -> RunOutcome:
         study = workplace.recorded(place, stopped_by, float(seconds.get("search", 0.0)))
         windows = len(before.get("walk_forward", ()))
         forward = workplace.walk_forward_recorded(place, windows, stopped_by) if windows else None
-    return _finish(subject, place, study, forward, seconds)
+    return _finish(subject, place, study, forward, seconds, HowRun.of_json(before.get("how")))
 
 
 def _recorded(path: Path) -> dict[str, Any]:
@@ -141,7 +146,12 @@ def _recorded(path: Path) -> dict[str, Any]:
 
 
 def _finish(
-    subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None, seconds: dict[str, float]
+    subject: Subject,
+    folder: Path,
+    study: StudyResult | None,
+    forward: WalkForwardResult | None,
+    seconds: dict[str, float],
+    how: HowRun | None,
 ) -> RunOutcome:
     started = time.perf_counter()
     data = report_data(subject, folder, study, forward)
@@ -156,6 +166,7 @@ def _finish(
         verdict=headline(judge(data), Phrases(language)),
         stopped_by=next((stop for stop in stops if stop != "done"), "done"),
         seconds={**seconds, "report": time.perf_counter() - started},
+        how=how,
     )
     write_text(folder / "result.json", as_json(outcome.to_json()))
     return outcome

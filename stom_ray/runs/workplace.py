@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stom_ray.engine.plans import HowRun
 from stom_ray.errors import ConfigError
 from stom_ray.metrics.stom import Fold
 from stom_ray.runs.subject import Days, Subject
@@ -29,18 +30,26 @@ class PlacedEvaluator(SerialEvaluator):
     """Remembers what it scores, so that a study can be sent to where its islands are."""
 
     def __init__(self, subject: Subject, selection: Selection, folds: Sequence[Fold]) -> None:
-        threads = subject.config.execution.workers
-        super().__init__(subject.strategy, selection, subject.engine, threads=threads, folds=folds)
+        execution = subject.config.execution
+        super().__init__(
+            subject.strategy,
+            selection,
+            subject.engine,
+            threads=execution.workers,
+            folds=folds,
+            max_memory=execution.memory(1),
+        )
         self.selection, self.folds = selection, tuple(folds)
 
 
 class Workplace:
-    """Use in a `with`: a Ray session that it starts ends with it."""
+    """Use in a `with`: a Ray session that it starts ends with it. `how`: how the rows of its studies were run."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._execution = subject.config.execution
         self._stack = contextlib.ExitStack()
+        self.how: HowRun | None = None
 
     def __enter__(self) -> Workplace:
         if self._execution.backend == "ray":
@@ -62,6 +71,14 @@ class Workplace:
         self, config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
     ) -> StudyResult:
         """Run one study to its end. `evaluator` is one of `self.evaluator`."""
+        result = self._study(config, evaluator, ledger, resume, progress)
+        if result.how is not None:
+            self.how = result.how if self.how is None else self.how.and_then(result.how)
+        return result
+
+    def _study(
+        self, config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
+    ) -> StudyResult:
         if self._execution.backend == "serial":
             return Study(config, evaluator, ledger).run(resume=resume, progress=progress)
         if not isinstance(evaluator, PlacedEvaluator):
@@ -71,7 +88,10 @@ class Workplace:
         from stom_ray.distributed.tuning import Subject as Shipped
 
         run = run_optuna_search if config.sampler == "optuna" else run_islands
-        shipped = Shipped(self.subject.strategy, evaluator.selection, self.subject.engine, folds=evaluator.folds)
+        limit = self._execution.memory(self._execution.workers)
+        shipped = Shipped(
+            self.subject.strategy, evaluator.selection, self.subject.engine, folds=evaluator.folds, max_memory=limit
+        )
         return run(config, shipped, ledger, workers=self._execution.workers, resume=resume, progress=progress)
 
     def search(self, folder: Path, *, resume: bool, say: Say) -> StudyResult:

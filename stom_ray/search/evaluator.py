@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.conditions.ir import Strategy
-from stom_ray.engine.backtest import choose_backend
-from stom_ray.engine.cuda_backtest import CudaBacktest
-from stom_ray.engine.planned.kernel import CpuKernel
-from stom_ray.engine.reference import run_reference
+from stom_ray.engine.backtest import Engine
+from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.errors import OutOfRoomError
 from stom_ray.metrics.batch import score, score_folds, trading_days
 from stom_ray.metrics.stom import Fold
 from stom_ray.search.base import FIGURES, ScoreTable
@@ -60,10 +59,10 @@ class Scoring:
 
 
 class SerialEvaluator:
-    """The contract of search/base.py, in this process. Backend (`reason` says why this one), threads and blocks change no score.
+    """The contract of search/base.py, in this process. Backend, threads, blocks and memory change no score; `how` says how.
 
     The kernel is compiled and bound on first use and kept. Figures are over the whole selection; with `folds` the table also has
-    those of each fold's sides.
+    those of each fold's sides. max_memory: bytes that scoring may add to the program and its data.
     """
 
     def __init__(
@@ -75,15 +74,26 @@ class SerialEvaluator:
         threads: int = 1,
         backend: Backend = "auto",
         folds: Sequence[Fold] = (),
+        max_memory: int | None = None,
     ) -> None:
-        self._strategy, self._selection, self._config = strategy, selection, config
-        self._threads = threads
-        self._backend, self.reason = choose_backend(backend, strategy)
-        self._kernel: CpuKernel | None = None
-        self._cuda: CudaBacktest | None = None
+        self._selection = selection
+        self._engine = Engine(
+            strategy, selection, config, backend=backend, threads=threads, max_memory=max_memory, counting=False
+        )
+        self._how = self._engine.how
         self._scoring = Scoring(config.betting, tuple(folds))
         self._block_rows = FIRST_BLOCK_ROWS
         self._kernel_s = 0.0
+
+    @property
+    def how(self) -> HowRun:
+        """How everything so far was run, or since `take_how`."""
+        return self._how
+
+    def take_how(self) -> HowRun:
+        """`how`, which then begins anew."""
+        how, self._how = self._how, replace(self._how, plans=(), predicted_bytes=0, blocks=0)
+        return how
 
     @property
     def ticks(self) -> int:
@@ -114,29 +124,30 @@ class SerialEvaluator:
         return [join_tables(tables, len(days), 0) for tables, days in zip(found, parts, strict=True)]
 
     def run(self, params: ParamMatrix) -> RunResult:
-        """Trades and faults of all rows at once."""
         start = time.perf_counter()
-        if self._backend == "reference":
-            result = run_reference(self._strategy, self._selection, params, self._config)
-        elif self._backend == "cuda":
-            if self._cuda is None:
-                self._cuda = CudaBacktest(self._strategy, self._selection, self._config)
-            result = self._cuda.run(params)
-        else:
-            if self._kernel is None:
-                self._kernel = CpuKernel(self._strategy, self._selection, self._config, counting=False)
-            result = self._kernel.run(params, self._threads)
+        result = self._engine.run(params)
         self._kernel_s += time.perf_counter() - start
+        self._how = self._how.and_then(self._engine.how)
         return result
 
     def _runs(self, params: ParamMatrix) -> Iterator[tuple[int, RunResult]]:
         at = 0
         while at < len(params):
             rows = np.arange(at, min(at + self._block_rows, len(params)))
-            result = self.run(take(params, rows))
-            self._block_rows = block_rows(len(result.trades), len(rows))
+            try:
+                result = self.run(take(params, rows))
+            except OutOfRoomError:
+                if len(rows) == 1:
+                    raise
+                self._block_rows = len(rows) // 2
+                continue
+            self._block_rows = min(block_rows(len(result.trades), len(rows)), self._most_rows(len(rows)))
             at += len(rows)
             yield len(rows), result
+
+    def _most_rows(self, rows: int) -> int:
+        """Under a limit no more than twice the rows that fitted."""
+        return MOST_BLOCK_ROWS if self._how.max_memory is None else 2 * rows
 
 
 def block_rows(trades: int, rows: int) -> int:

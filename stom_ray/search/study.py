@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import Floats, ParamMatrix
 from stom_ray.errors import ConfigError
 from stom_ray.search.base import FIGURES, ScoreTable
@@ -45,7 +46,7 @@ class TimedEvaluator(Protocol):
     """An `Evaluator` (search/base.py) that says what its time went into.
 
     ticks: rows of the selection, each seen once per candidate. kernel_s: wall seconds spent in kernels since it was made (of
-    several workers: their mean).
+    several workers: their mean). how: backend and plans of everything since.
     """
 
     @property
@@ -53,6 +54,9 @@ class TimedEvaluator(Protocol):
 
     @property
     def kernel_s(self) -> float: ...
+
+    @property
+    def how(self) -> HowRun | None: ...
 
     def evaluate(self, params: ParamMatrix) -> ScoreTable: ...
 
@@ -134,7 +138,7 @@ class StudyResult:
 
     stopped_by: "done", "time" or "interrupted" (Ctrl-C; what was scored is kept). scored_now: rows this run scored, the others
     came from the ledger. cut_bytes: length of a torn record that opening the ledger dropped (0: none). kernel, sampler: shares of
-    wall_s.
+    wall_s. how: how those rows were run, None when there was nothing to score.
     """
 
     study_id: str
@@ -146,6 +150,7 @@ class StudyResult:
     wall_s: float
     kernel: float
     sampler: float
+    how: HowRun | None = None
 
 
 class Study:
@@ -208,6 +213,7 @@ class _Run:
             wall_s=wall,
             kernel=min(1.0, meter.kernel_s / wall),
             sampler=min(1.0, meter.sampler_s / wall),
+            how=self._evaluator.how if meter.scored else None,
         )
 
     def _score_present(self) -> None:

@@ -511,8 +511,14 @@ def test_conditions_that_are_none(refused, market, content, said):
     [
         ([], "exactly one of"),
         (["--rows", "r.json", "--conditions", "c.json"], "exactly one of"),
-        (["--ranges", "vars.txt"], "--ranges and --one-at-a-time go together"),
-        (["--one-at-a-time"], "--ranges and --one-at-a-time go together"),
+        (["--ranges", "vars.txt"], "--ranges goes with --one-at-a-time or --grid"),
+        (["--one-at-a-time"], "--ranges goes with --one-at-a-time or --grid"),
+        (["--grid"], "--ranges goes with --one-at-a-time or --grid"),
+        (["--ranges", "vars.txt", "--grid", "--one-at-a-time"], "take one of them"),
+        (["--ranges", "vars.txt", "--grid", "--most-rows", "100"], "more than 100: search it"),
+        (["--ranges", "vars.txt", "--grid", "--max-memory", "much"], "'much' is no size of memory"),
+        (["--ranges", "vars.txt", "--grid", "--max-memory", "1MB"], "max_memory is 1.0 MB, but one instrument at a time needs"),
+        (["--ranges", "vars.txt", "--grid", "--max-memory", "2GB", "--backend", "reference"], "is a limit of backend cpu"),
         (["--ranges", "vars.txt", "--one-at-a-time", "--ranges-form", "stepp"], "expected one of step, values"),
     ],
 )

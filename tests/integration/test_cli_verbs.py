@@ -38,7 +38,7 @@ def prints(folder):
 
 def lasting(record):
     """A run's record without what may differ from one run of it to the next."""
-    kept = {name: value for name, value in record.items() if name not in ("seconds", "folder", "report", "verdict")}
+    kept = {name: value for name, value in record.items() if name not in ("seconds", "folder", "report", "verdict", "how")}
     kept["identity"] = {name: value for name, value in record["identity"].items() if name not in ("created", "command")}
     kept["searched"] = {name: value for name, value in record["searched"].items() if name != "seconds"}
     return kept
@@ -185,6 +185,64 @@ def test_a_sweep_changes_one_variable_at_a_time(cli, folder, market):
     assert len(at_best) == 1
 
 
+def test_a_sweep_goes_over_the_whole_grid_and_sums_what_it_would_trade(cli, folder, market):
+    Path("vars.txt").write_text(
+        "self.vars[0] = [[30, 30, 0], 30]\nself.vars[1] = [[90, 120, 10], 100]\nself.vars[2] = [[20, 60, 20], 60]\n"
+        "self.vars[3] = [[0.5, 1.5, 0.5], 0.5]\n",
+        encoding="utf-8",
+    )
+    grid = ["sweep", "--db", market, "--buy", "buy.txt", "--sell", "sell.txt", "--ranges", "vars.txt", "--grid"]
+    done = cli(*grid, "--totals", "sums.csv", "--json", "-")
+    assert done.code == 0
+    sums = pd.read_csv("sums.csv")
+    assert list(sums.columns) == ["vturn", "vkey", "trades", "wins", "profit", "hold_s", "vars_0", "vars_1", "vars_2", "vars_3"]
+    assert len(sums) == 4 * 3 * 3
+    assert list(sums["vturn"] * 20 + sums["vkey"]) == list(range(36))
+    assert sums["vars_1"].dtype == "int64"
+    assert done.json["trades"] == sums["trades"].sum() > 0
+    assert pd.DataFrame(done.json["totals"]).equals(sums)
+    assert [plan["name"] for plan in done.json["plans"]] == ["grid"]
+    both = cli(*grid, "--totals", "again.csv", "--trades", "trades.csv", "--max-memory", "500MB", "--json", "-")
+    assert Path("again.csv").read_bytes() == Path("sums.csv").read_bytes()
+    trades = read_trades("trades.csv").groupby(["vturn", "vkey"])
+    traded = sums[sums["trades"] > 0].set_index(["vturn", "vkey"])
+    assert trades.size().tolist() == traded["trades"].tolist()
+    assert trades["profit_krw"].sum().tolist() == traded["profit"].tolist()
+    assert trades["hold_s"].sum().tolist() == traded["hold_s"].tolist()
+    assert len(both.json["figures"]) == 36
+    assert 0 < both.json["predicted_bytes"] < both.json["max_memory_bytes"] == 500_000_000
+
+
+def test_a_row_that_stopped_has_no_sums(cli, folder, market):
+    Path("buy.txt").write_text("매수 = 1 / (self.vars[1] - 100) > 0", encoding="utf-8")
+    Path("rows.json").write_text("[[30, 100, 60, 0.5], [30, 101, 60, 0.5]]", encoding="utf-8")
+    flags = ["--buy", "buy.txt", "--sell", "sell.txt", "--rows", "rows.json", "--profile", "stom"]
+    assert cli("sweep", "--db", market, *flags, "--totals", "sums.csv").code == 0
+    sums = pd.read_csv("sums.csv")
+    assert sums["trades"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("backend", "plan"), [("cpu", "grid"), ("reference", "reference")])
+def test_the_json_says_which_plan_ran_and_why(cli, folder, market, backend, plan):
+    done = cli("backtest", "--db", market, *ONCE, "--backend", backend, "--json", "-")
+    (used,) = done.json["plans"]
+    assert (done.json["backend"], done.json["reason"][:9]) == (backend, "asked for")
+    assert (used["name"], used["candidates"], used["batches"]) == (plan, 1, 1)
+    assert used["reason"]
+    assert used["sessions"] > 20
+    assert (done.json["predicted_bytes"] > 0) == (backend == "cpu")
+
+
+def test_a_script_that_cannot_be_cut_says_what_ran_it(cli, folder, market):
+    Path("buy.txt").write_text("매수 = (체결강도 + self.vars[1]) * 등락율 > self.vars[3] * 체결강도", encoding="utf-8")
+    Path("rows.json").write_text(json.dumps([[30, 90 + k, 60, 0.5 + k / 7] for k in range(100)]), encoding="utf-8")
+    flags = ["--buy", "buy.txt", "--sell", "sell.txt", "--rows", "rows.json"]
+    (used,) = cli("sweep", "--db", market, *flags, "--json", "-").json["plans"]
+    assert used["name"] == "generated"
+    assert used["generated_sessions"] == used["sessions"] > 20
+    assert "100 combinations" in used["reason"]
+
+
 def test_a_sweep_of_condition_lists_goes_pair_by_pair(cli, folder, market):
     pairs = {"buy": [["체결강도 > 100"], ["체결강도 < 1e9"]], "sell": [["수익률 > 1", "보유시간 > 60"], ["수익률 > 1"]]}
     Path("conditions.json").write_text(json.dumps(pairs), encoding="utf-8")
@@ -213,6 +271,22 @@ def test_a_search_leaves_a_run_that_can_be_read_and_repeated(finished):
     assert record["test"]["figures"]["tsg"] == sum(window["test_figures"]["tsg"] for window in record["walk_forward"])
     for name in ("buy", "sell", "vars"):
         assert (run / f"{name}.txt").read_bytes() == (finished / f"{name}.txt").read_bytes()
+
+
+def test_a_search_says_how_its_rows_were_run(finished):
+    how = result_of(finished / "run")["how"]
+    assert how["backend"] == "cpu"
+    assert sum(plan["candidates"] for plan in how["plans"]) >= len(result_of(finished / "run")["walk_forward"])
+    assert {plan["name"] for plan in how["plans"]} <= {"grid", "rows", "generated"}
+    assert how["predicted_bytes"] > 0
+    assert how["max_memory_bytes"] is None
+
+
+def test_a_search_under_a_limit_finds_the_same(cli, folder, write_run, finished):
+    write_run(folder)
+    done = cli("search", "run.yaml", "--max-memory", "300MB", "--json", "-")
+    assert done.json["how"]["max_memory_bytes"] == 300_000_000
+    assert lasting(done.json) == lasting(result_of(finished / "run"))
 
 
 def test_the_best_row_backtests_to_what_the_search_said(cli, finished, market):

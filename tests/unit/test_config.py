@@ -6,7 +6,7 @@ import textwrap
 import pytest
 import yaml
 
-from stom_ray.config import EXAMPLE, RunConfig, load_config, parse_span, parse_weights
+from stom_ray.config import EXAMPLE, RunConfig, load_config, parse_bytes, parse_span, parse_weights
 from stom_ray.errors import ConfigError
 
 MINIMAL = """\
@@ -59,7 +59,7 @@ def test_the_example_is_a_configuration_and_its_comments_name_no_unknown_key(tmp
         ("serach:\n  evaluations: 10\n", 7, "did you mean `search`?"),
         ("search:\n  limits:\n    mddd: [0, 1]\n", 9, "did you mean `mdd`?"),
         ("walk_forward:\n  trian_days: 10\n", 8, "did you mean `train_days`?"),
-        ("execution:\n  zzz: 1\n", 8, "known keys here: folder, title, backend, workers, ray_address, language"),
+        ("execution:\n  zzz: 1\n", 8, "known keys here: folder, title, backend, workers, max_memory, ray_address, language"),
         ("engine:\n  bettin:\n", 8, "did you mean `betting`?"),
     ],
 )
@@ -365,3 +365,30 @@ def test_what_can_change_a_result_changes_the_identity():
 def test_a_configuration_cannot_be_changed_after_it_was_checked():
     with pytest.raises(ValueError, match="frozen"):
         changed().search.seed = 3
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("", None), ("2GB", 2 * 10**9), ("500 mb", 5 * 10**8), ("1GiB", 2**30), ("1.5 GB", 1_500_000_000), ("3000000", 3_000_000)],
+)
+def test_sizes_of_memory_have_units(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["much", "2 G", "-1GB", "1e9", "GB", "5PB"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ConfigError, match="no size of memory: expected a number with a unit, 2GB or 500MB"):
+        parse_bytes(text)
+
+
+def test_a_size_for_which_nothing_could_run_is_refused():
+    with pytest.raises(ConfigError, match="at least 1MB"):
+        parse_bytes("10kB")
+
+
+def test_a_limit_on_memory_is_shared_by_the_workers_and_belongs_to_no_result(write):
+    plain, limited = load_config(write("")), load_config(write("execution:\n  max_memory: 2GB\n"))
+    assert limited.execution.memory(4) == 500_000_000
+    assert plain.execution.memory(4) is None
+    assert plain.config_id() == limited.config_id()
+    assert "run.yaml:8: execution.max_memory: 'lots' is no size" in refusal(write("execution:\n  max_memory: lots\n"))

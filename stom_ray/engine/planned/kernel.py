@@ -139,15 +139,16 @@ class CpuKernel:
 
     def _predict(self, jobs: list[_Job], params: ParamMatrix, threads: int, summing: bool) -> Prediction:
         selected, sites = self.selection.selected, self.generated.emitted.sites
-        a_row, walking = 0, 0
+        a_row, kept, walking = 0, 0, 0
         for job in jobs:
             windows = batch_windows(self.generated.emitted, job.params, self.strategy.profile == "stom")
             columns = len(sites.columns) + len(self.generated.window_keys(windows))
             a_row = max(a_row, bytes_a_row(columns, len(sites.windows), job.plan))
             if job.walk is not None:
-                walking += bytes_of_walk(job.walk, self._longest, threads)
+                more, working = bytes_of_walk(job.walk, self._longest, threads)
+                kept, walking = kept + more, max(walking, working)
         batch = max(bytes_of_batch(params, job.plan, len(selected.days), summing) for job in jobs)
-        return predicted(a_row, walking + batch, selected.instrument_offsets, self.memory_bytes, self.max_memory)
+        return predicted(a_row, kept + walking + batch, selected.instrument_offsets, self.memory_bytes, self.max_memory)
 
     def _smaller(self, job: _Job, threads: int) -> list[_Job]:
         """The job in pieces of fewer exit values, when the tables of their outcomes would take more than half of the limit."""
@@ -236,7 +237,7 @@ class CpuKernel:
         troubled = np.zeros(len(session_day), dtype=np.bool_)
         results: list[RunResult] = []
         sums = Totals.zeros(len(job.rows), np.unique(session_day)) if summing else None
-        for block in self._blocks():
+        for block in self.generated.blocks(self.prediction.rows):
             block.threads = threads
             prepared = self._prepare(block, job.plan, job.bindings, job.params)
             if sums is not None:
@@ -245,8 +246,9 @@ class CpuKernel:
                 results.append(RunResult(walk.trades(block, prepared, threads)))
             troubled[block.session_from : block.session_from + block.panel.n_sessions] = prepared.troubled
             troubled[block.session_from + walk.faulted()] = True
-        if troubled.any():
             self._forget()
+            del block, prepared  # before the next one is made
+        if troubled.any():
             results.append(self.generated.run(job.params, threads, troubled))
         used = PlanUsed(walk.name, len(job.rows), walk.reason, len(troubled), int(troubled.sum()))
         return _Part(job.rows, used, tuple(results), sums)
@@ -270,14 +272,8 @@ class CpuKernel:
 
     # Blocks
 
-    def _blocks(self) -> Iterator[Block]:
-        for block in self.generated.blocks(self.prediction.rows):
-            if self.prediction.blocks > 1:
-                self._prepared.clear()
-            yield block
-
     def _forget(self) -> None:
-        """Before the generated kernel makes blocks of its own; the whole selection is one that both use."""
+        """After a block and before the generated kernel makes its own; the whole selection is one that all use."""
         if self.prediction.blocks > 1:
             self._prepared.clear()
 

@@ -104,12 +104,14 @@ def bytes_of_batch(params: ParamMatrix, plan: Cut | None, n_days: int, summing: 
     return n * (3 * 9 * width + 4 * 8 * (terms + atoms) + 64 + (3 * 8 * (n_days + 3) if summing else 0))
 
 
-def bytes_of_walk(walk: Walk, longest: int, threads: int) -> int:
-    """longest: rows of the longest session."""
-    return sum(
-        _grid(piece, longest, threads) if isinstance(piece, GridPiece) else _rows(piece, longest, threads)
-        for piece in walk.pieces
-    )
+def bytes_of_walk(walk: Walk, longest: int, threads: int) -> tuple[int, int]:
+    """(kept, and while it walks). longest: rows of the longest session."""
+    kept, working = 0, 0
+    for piece in walk.pieces:
+        found = _grid(piece, longest) if isinstance(piece, GridPiece) else _rows(piece, longest)
+        kept += found[0]
+        working = max(working, threads * (found[1] + 32 * longest + OF_RECORD * FIRST_BUFFER))
+    return kept, working
 
 
 def outcomes_of(walk: Walk, longest: int, threads: int) -> int:
@@ -118,7 +120,7 @@ def outcomes_of(walk: Walk, longest: int, threads: int) -> int:
     return OF_OUTCOME * longest * threads * sum(len(piece.shared.exits[0]) for piece in grids)
 
 
-def _grid(piece: GridPiece, longest: int, threads: int) -> int:
+def _grid(piece: GridPiece, longest: int) -> tuple[int, int]:
     shared = piece.shared
     n_exits, words = len(shared.exits[0]), (longest + 63) >> 6
     kept = sum(array.nbytes for array in (shared.order, shared.place, shared.shared, shared.distinct, shared.leaf_start))
@@ -126,13 +128,13 @@ def _grid(piece: GridPiece, longest: int, threads: int) -> int:
     bits = 8 * words * (shared.distinct.size + len(shared.terms) + 1 + SLOTS)
     outcomes = OF_OUTCOME * longest * n_exits + PAIR * SLOTS * n_exits
     looked_up = 0 if piece.sell is None else OF_LOOKED_UP * max(CELLS, longest * n_exits)
-    return kept + threads * (bits + outcomes + looked_up + 32 * longest + OF_RECORD * FIRST_BUFFER)
+    return kept, bits + outcomes + looked_up
 
 
-def _rows(piece: RowsPiece, longest: int, threads: int) -> int:
+def _rows(piece: RowsPiece, longest: int) -> tuple[int, int]:
     kept = piece.transposed.prefix.nbytes + piece.transposed.ordered.nbytes + 2 * piece.exits.nbytes
     records = PAIR * len(piece.script.labels) * longest
-    return kept + threads * (records + 32 * longest + 64 * len(piece.rows) + OF_RECORD * FIRST_BUFFER)
+    return kept, records + 64 * len(piece.rows)
 
 
 def spelt(amount: int) -> str:

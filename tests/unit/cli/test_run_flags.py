@@ -33,6 +33,7 @@ def test_every_flag_reaches_the_run():
         "costs": "krx",
         "backend": "reference",
         "threads": 2,
+        "max_memory": "2GB",
     }
     assert set(changed) == {field.name for field in fields(RunFlags)}
     told = RunFlags(**changed).arguments()
