@@ -46,6 +46,13 @@ def test_user_text_is_never_handed_to_the_python_compiler():
                 assert node.func.id not in {"eval", "exec"}, f"{path} line {node.lineno}"
 
 
+def test_kernels_are_kept_by_what_they_were_compiled_from_and_not_by_numba_alone():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "numba" and path.name != "machine_code.py":
+                assert not {alias.name for alias in node.names} & {"njit", "jit"}, f"{path} line {node.lineno}"
+
+
 def test_no_kernel_is_compiled_with_fastmath():
     for path in SOURCES:
         assert "fastmath=True" not in path.read_text(encoding="utf-8"), path

@@ -8,6 +8,7 @@ import pytest
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.diagnostics import ScriptError
 from stom_ray.conditions.ranges import parse_ranges
+from stom_ray.runs.scripts import ScriptFiles
 
 TEXT = (Path(__file__).parents[3] / "docs" / "condition-language.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.M | re.S)
@@ -46,4 +47,4 @@ def test_the_ranges_of_the_page_are_what_its_comments_say() -> None:
 def test_the_message_of_the_page_is_the_real_one() -> None:
     with pytest.raises(ScriptError) as caught:
         compile_strategy("매수 = True\nif not (현재까 > 시가):\n    매수 = False", "매도 = False")
-    assert str(caught.value) + "\n" in blocks("text")
+    assert ScriptFiles("buy.txt").name(str(caught.value)) + "\n" in blocks("text")
