@@ -8,12 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from stom_ray.schema.columns import LAYOUTS, TICK_COLUMNS
 from stom_ray.store.load import load_panel
 from stom_ray.store.panel import Panel
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# No test is a matter of time: the first example of many compiles a kernel.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # A shell that starts the tests in the background has them ignore SIGINT, and so would every command that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,7 @@ from stom_ray.engine.planned.candidates import Candidates, share
 from stom_ray.engine.planned.cut import Cut, script_of
 from stom_ray.engine.planned.pieces import GridPiece, RowsPiece
 from stom_ray.engine.planned.prepared import Prepared
-from stom_ray.engine.planned.results import trades_of
+from stom_ray.engine.results import trades_of
 from stom_ray.engine.planned.tabled import SellText
 from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.types import Ints, Trades
