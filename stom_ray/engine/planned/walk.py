@@ -9,9 +9,9 @@ from stom_ray.engine.planned.candidates import Candidates, share
 from stom_ray.engine.planned.cut import Cut, script_of
 from stom_ray.engine.planned.pieces import GridPiece, RowsPiece
 from stom_ray.engine.planned.prepared import Prepared
-from stom_ray.engine.results import trades_of
 from stom_ray.engine.planned.tabled import SellText
 from stom_ray.engine.planned.totals import Totals
+from stom_ray.engine.results import trades_of
 from stom_ray.engine.types import Ints, Trades
 
 ROWS_AT_ONCE = 1_024  # candidates of a `rows` walk: its tables grow with the square
