@@ -50,7 +50,7 @@ def test_an_existing_file_is_not_overwritten_unless_told(tmp_path: Path) -> None
 
 
 def test_a_folder_is_never_overwritten(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="exists"):
+    with pytest.raises(StoreError, match="is a folder"):
         simulate(tmp_path, SMALL, overwrite=True)
 
 
