@@ -1,6 +1,7 @@
 """The CUDA source of a strategy: ASCII, accepted by NVIDIA's compiler, and refused where a GPU would differ from the host."""
 
 import ctypes
+import locale
 import re
 from importlib.metadata import PackageNotFoundError, files
 
@@ -75,6 +76,14 @@ class Nvrtc:
         call.nvrtcGetPTX(program, text)
         call.nvrtcDestroyProgram(ctypes.byref(program))
         return text.value.decode()
+
+
+@pytest.fixture(autouse=True)
+def same_locale():
+    """NVIDIA's compiler leaves the process in the locale C, where files are no longer UTF-8."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)
 
 
 @pytest.fixture(scope="module")
