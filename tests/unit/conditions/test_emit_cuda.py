@@ -81,9 +81,9 @@ class Nvrtc:
 @pytest.fixture(autouse=True)
 def same_locale():
     """NVIDIA's compiler leaves the process in the locale C, where files are no longer UTF-8."""
-    before = locale.setlocale(locale.LC_ALL)
+    before = locale.setlocale(locale.LC_CTYPE)
     yield
-    locale.setlocale(locale.LC_ALL, before)
+    locale.setlocale(locale.LC_CTYPE, before)
 
 
 @pytest.fixture(scope="module")

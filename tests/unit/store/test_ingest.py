@@ -369,7 +369,9 @@ def test_damaged_store_is_named_with_file_and_remedy(market, tmp_path, damage):
         content[len(content) // 2] ^= 255
         segment.write_bytes(content)
     else:
-        manifest.write_text({"junk manifest": "[]", "half manifest": manifest.read_text(encoding="utf-8")[:200], "empty manifest": "{}"}[damage])
+        manifest.write_text(
+            {"junk manifest": "[]", "half manifest": manifest.read_text(encoding="utf-8")[:200], "empty manifest": "{}"}[damage]
+        )
     assert [key for key in verify(store) if "000002" in key]
     if damage != "flip":
         with pytest.raises(StoreError, match=r"000002.*ingest again"):
