@@ -50,12 +50,12 @@ def labelled_trades(recorded: Ints, n_candidates: int, block: Block) -> Trades:
 
 
 def by_candidate(trades: Trades, stopped: NDArray[np.bool_]) -> Trades:
-    """Trades of blocks, each in order, in the order of the result; without those of candidates that stopped in some block."""
-    ordered = bool((trades.candidate[1:] >= trades.candidate[:-1]).all())
-    if ordered and not stopped.any():
+    """Trades in the order of the result, candidate by candidate in time; without those of candidates that stopped somewhere."""
+    candidate, row = trades.candidate, trades.buy_row
+    ordered = (candidate[1:] > candidate[:-1]) | ((candidate[1:] == candidate[:-1]) & (row[1:] > row[:-1]))
+    if ordered.all() and not stopped.any():
         return trades
-    kind = np.uint16 if len(stopped) <= 1 << 16 else np.int64  # numpy sorts 16 bits by radix
-    order = np.argsort(trades.candidate.astype(kind), kind="stable")
+    order = np.lexsort((row, candidate))
     order = order[~stopped[trades.candidate[order]]]
     return Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})
 

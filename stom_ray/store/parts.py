@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stom_ray.errors import SchemaError
 from stom_ray.schema.columns import DERIVED
-from stom_ray.store.fingerprint import fingerprints
+from stom_ray.store.fingerprint import Columns, fingerprints
 from stom_ray.store.panel import Panel
 from stom_ray.store.table import RawTable
 
@@ -22,18 +22,11 @@ Ints = NDArray[np.int64]
 Numbers = TypeVar("Numbers", Floats, Ints)
 
 
-class Segment(Protocol):
-    """Rows of one instrument, several days perhaps, sorted by clock; columns contiguous in memory."""
+class Segment(Columns, Protocol):
+    """Rows of one instrument, several days perhaps, sorted by clock."""
 
     @property
     def origin(self) -> str: ...
-    @property
-    def layout(self) -> str: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def clock(self) -> Ints: ...
-    def column(self, name: str) -> Floats: ...
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,13 @@ def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market,
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def fill_outcomes(u, rows, number, start, last, levels, exact_from, cost, exits, market, script, firsts, table, base, outcome):
+def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
     """Works out the outcome of an entry at rows[u] for every combination of exit values, or takes it from the table.
 
-    exact_from: shares from which the exit index may be used. base: the table's row of the session's first entry.
+    here: of the session its rows, their numbers, first and last row, bid levels, shares from which the exit index may be used,
+    costs, and the table's row of its first entry.
     """
+    rows, number, start, last, levels, exact_from, cost, base = here
     n = len(exits[0])
     entry = np.int64(rows[u])
     quantity, paid = market[8][0, entry], market[8][1, entry]
@@ -111,6 +113,21 @@ def fill_outcomes(u, rows, number, start, last, levels, exact_from, cost, exits,
             row, price = sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, exits[0][x], market, script)
             reason = -1
         keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+def need_outcomes(u, filled, here, exits, market, script, firsts, table, outcome):
+    """`fill_outcomes` at the first touch of an entry."""
+    if not filled[u]:
+        fill_outcomes(u, here, exits, market, script, firsts, table, outcome)
+        filled[u] = True
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def outcome_arrays(cells):
+    """Row number to go on from, profit, packed counters, sale's row, price and reason, of each (entry, exit values)."""
+    following, profit, counters = np.empty(cells, np.int32), np.empty(cells, np.int64), np.empty(cells, np.int64)
+    return following, profit, counters, np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells, np.int64)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
@@ -188,13 +205,8 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
     number = np.empty(longest + 1, dtype=np.int32)
     filled = np.zeros(longest, dtype=np.bool_)
     capacity = 64 * n_exits
-    following = np.empty(capacity, dtype=np.int32)
-    profit = np.empty(capacity, dtype=np.int64)
-    counters = np.empty(capacity, dtype=np.int64)
-    sale_row = np.empty(capacity, dtype=np.int64)
-    sale_krw = np.empty(capacity, dtype=np.int64)
-    sale_reason = np.empty(capacity, dtype=np.int64)
-    firsts = np.zeros(distinct_shape(exits), dtype=np.int64)
+    outcome = outcome_arrays(capacity)
+    firsts = np.zeros(exits[1].shape, dtype=np.int64)
     bitmaps = np.empty((n_terms, distinct.shape[1], most_words), dtype=np.uint64)
     masks = np.empty((n_terms + 1, most_words), dtype=np.uint64)
     seen = np.full(SLOTS, -1, dtype=np.int64)
@@ -214,17 +226,12 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
             continue
         n_words = (count + 63) >> 6
         last = offsets[s + 1] - 1
-        base = table[0][s]
         cost = (costs[s, 0], costs[s, 1], costs[s, 2])
+        here = (rows, number, offsets[s], last, levels, exact_from[s], cost, table[0][s])
         if count * n_exits > capacity:
             capacity = 2 * count * n_exits
-            following = np.empty(capacity, dtype=np.int32)
-            profit = np.empty(capacity, dtype=np.int64)
-            counters = np.empty(capacity, dtype=np.int64)
-            sale_row = np.empty(capacity, dtype=np.int64)
-            sale_krw = np.empty(capacity, dtype=np.int64)
-            sale_reason = np.empty(capacity, dtype=np.int64)
-        outcome = (following, profit, counters, sale_row, sale_krw, sale_reason)
+            outcome = outcome_arrays(capacity)
+        following, profit, counters, sale_row, sale_krw, sale_reason = outcome
         filled[:count] = False
         number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
         make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, bitmaps)
@@ -232,10 +239,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
             masks[0, w] = ~np.uint64(0)
         masks[0, n_words - 1] >>= np.uint64((64 - (count & 63)) & 63)
         if not record:
-            pending += count
-            if pending > COUNTABLE:
-                add_tallies(counted, tallies)
-                pending = count
+            pending = make_room(counted, tallies, pending, count)
         earned = day_profit[day_of[s]]
         begun = recorded
         b, k = 0, 0
@@ -266,25 +270,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                 for j in range(leaf_start[b], leaf_start[b + 1]):
                     u = next_set(leaf, n_words, 0)
                     while u >= 0:
-                        if not filled[u]:
-                            fill_outcomes(
-                                u,
-                                rows,
-                                number,
-                                offsets[s],
-                                last,
-                                levels,
-                                exact_from[s],
-                                cost,
-                                exits,
-                                market,
-                                script,
-                                firsts,
-                                table,
-                                base,
-                                outcome,
-                            )
-                            filled[u] = True
+                        need_outcomes(u, filled, here, exits, market, script, firsts, table, outcome)
                         if recorded == len(trades):
                             resume[0] = turn
                             return begun
@@ -308,25 +294,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                         u = first
                         total, many = np.int64(0), np.int64(0)
                         while u >= 0:
-                            if not filled[u]:
-                                fill_outcomes(
-                                    u,
-                                    rows,
-                                    number,
-                                    offsets[s],
-                                    last,
-                                    levels,
-                                    exact_from[s],
-                                    cost,
-                                    exits,
-                                    market,
-                                    script,
-                                    firsts,
-                                    table,
-                                    base,
-                                    outcome,
-                                )
-                                filled[u] = True
+                            need_outcomes(u, filled, here, exits, market, script, firsts, table, outcome)
                             at = u * n_exits + x
                             total += profit[at]
                             many += counters[at]
@@ -351,6 +319,15 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
+def make_room(counted, tallies, pending, entries):
+    """Before that many more entries are counted on top of those pending; returns what is pending then."""
+    if pending + entries <= COUNTABLE:
+        return pending + entries
+    add_tallies(counted, tallies)
+    return entries
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
 def add_tallies(counted, tallies):
     """Unpacks counters into (3, n) trades, wins and seconds, and clears them."""
     for j in range(len(counted)):
@@ -358,11 +335,6 @@ def add_tallies(counted, tallies):
         tallies[1, j] += (counted[j] >> 16) & 0xFFFF
         tallies[2, j] += counted[j] >> HELD_BITS
         counted[j] = 0
-
-
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def distinct_shape(exits):
-    return exits[1].shape
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -30,18 +30,9 @@ def next_higher(values: Floats, offsets: Ints, out: Rows32) -> None:
             out[i] = at
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
 def next_lower(values: Floats, offsets: Ints, out: Rows32) -> None:
     """The first later row of the session with a strictly lower value. values: no NaN."""
-    for s in range(len(offsets) - 1):
-        for i in range(offsets[s + 1] - 1, offsets[s] - 1, -1):
-            at = i + 1
-            if at == offsets[s + 1]:
-                out[i] = NONE
-                continue
-            while at != NONE and values[at] >= values[i]:
-                at = out[at]
-            out[i] = at
+    next_higher(-values, offsets, out)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

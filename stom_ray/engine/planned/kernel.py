@@ -27,7 +27,7 @@ from stom_ray.conditions.traversal import programs_of, walk
 from stom_ray.engine.bind import check_run
 from stom_ray.engine.kernel import DEFAULT_MEMORY, CompiledKernel
 from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows
-from stom_ray.engine.planned.candidates import Candidates, candidates_of, unique_rows
+from stom_ray.engine.planned.candidates import Candidates, candidates_of, distinct_rows, unique_rows
 from stom_ray.engine.planned.cut import Cut, cut
 from stom_ray.engine.planned.memory import (
     Prediction,
@@ -43,8 +43,9 @@ from stom_ray.engine.planned.tabled import SellText
 from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.planned.walk import Walk
 from stom_ray.engine.plans import PlanUsed
+from stom_ray.engine.results import by_candidate
 from stom_ray.engine.trades import concatenate
-from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult, Trades
+from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult
 from stom_ray.errors import ConfigError
 from stom_ray.store.panel import Selection
 
@@ -262,11 +263,11 @@ class CpuKernel:
             self._exits = emit_exits(self.strategy, self.selection.selected.layout)
         read = sorted(parameters_read(self.strategy.sell))
         keys = np.concatenate([params.values[:, read], params.is_float[:, read].astype(np.float64)], axis=1)
-        values, first = unique_rows(keys)
+        first, _ = distinct_rows(keys)
         counted = self.counting and any(line.startswith("sell:") for line in self.generated.emitted.sites.zero_lines)
-        if self._exits is None or counted or len(values) > max(1, len(params) // FEWEST_IN_GROUP):
+        if self._exits is None or counted or len(first) > max(1, len(params) // FEWEST_IN_GROUP):
             return None, candidates
-        examples = chosen(params, first_of(first, len(values)))
+        examples = chosen(params, first)
         windows = batch_windows(self.generated.emitted, examples, self.strategy.profile == "stom")
         return SellText(self._exits, examples, windows, self.config.bid_levels), replace(candidates, exits=keys)
 
@@ -315,22 +316,15 @@ def variables_in(node: ir.Expr) -> set[int]:
     return {one.index for one in walk(node) if isinstance(one, ir.Var)}
 
 
-def first_of(which: Ints, n: int) -> Ints:
-    """(n,) the first place at which each number below n stands."""
-    found = np.empty(n, dtype=np.int64)
-    found[which[::-1]] = np.arange(len(which))[::-1]
-    return found
-
-
 def grouped(params: ParamMatrix, bound: list[int]) -> Iterator[Ints]:
     """Rows of the batch with the same values of the bound variables, in the order of their first."""
     if not bound:
         yield np.arange(len(params))
         return
     keys = np.concatenate([params.values[:, bound], params.is_float[:, bound].astype(np.float64)], axis=1)
-    _, first, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    first, which = distinct_rows(keys)
     for group in np.argsort(first, kind="stable"):
-        yield np.flatnonzero(which.reshape(-1) == group)
+        yield np.flatnonzero(which == group)
 
 
 def chosen(params: ParamMatrix, rows: Ints | Bools) -> ParamMatrix:
@@ -348,13 +342,7 @@ def merged(parts: list[tuple[Ints, RunResult]], n: int) -> RunResult:
             candidate = int(rows[fault.candidate])
             faults[candidate] = replace(fault, candidate=candidate)
         moved.append(replace(result.trades, candidate=rows[result.trades.candidate]))
-    trades = concatenate(moved) if len(moved) > 1 else moved[0]
-    found = tuple(faults[candidate] for candidate in sorted(faults))
-    if len(moved) == 1 and not faults and np.all(np.diff(trades.candidate) >= 0):
-        return RunResult(trades, found, dict(divisions))
     stopped = np.zeros(n, dtype=np.bool_)
     stopped[list(faults)] = True
-    order = np.lexsort((trades.buy_row, trades.candidate))
-    order = order[~stopped[trades.candidate[order]]]
-    ordered = Trades(**{name: np.ascontiguousarray(values[order]) for name, values in vars(trades).items()})
-    return RunResult(ordered, found, dict(divisions))
+    trades = by_candidate(concatenate(moved) if len(moved) > 1 else moved[0], stopped)
+    return RunResult(trades, tuple(faults[candidate] for candidate in sorted(faults)), dict(divisions))

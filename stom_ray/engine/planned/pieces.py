@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -38,30 +39,38 @@ class Call:
     trades: Ints = field(default_factory=lambda: np.empty((0, 6), dtype=np.int64))
 
 
-class Piece:
-    """Candidates of one kernel call. rows: the batch's row at each place. faulted: see `batches`."""
+class Piece(ABC):
+    """Candidates of one kernel call.
+
+    rows: the batch's row at each place. loose: (n_terms,) the lowest value of each term, order: of the terms, for a block; see
+    `start`. faulted: see `batches`.
+    """
 
     rows: Ints
     candidates: Candidates
     script: Script
+    loose: Floats
+    order: Ints
 
     def __init__(self) -> None:
         self.faulted: list[Ints] = []
 
-    def start(self, block: Block) -> None:
+    def start(self, block: Block, prepared: Prepared) -> None:
         """Before sessions of a block are walked, on any thread."""
         self.faulted = []
+        self.order = order_of(prepared.terms, self.loose)
 
     def batches(self, block: Block, prepared: Prepared, sessions: Ints) -> Iterator[tuple[Ints, Table]]:
         """Sessions to walk, with their table. Sessions that cannot be walked are noted in `faulted`."""
         yield sessions, no_table(block.panel.n_sessions)
 
+    @abstractmethod
     def call(self, block: Block, prepared: Prepared, call: Call) -> int:
-        raise NotImplementedError
+        """Walks on from `call.resume`; returns the number of trades recorded."""
 
     def record(self, block: Block, prepared: Prepared, threads: int) -> Ints:
         """(n, 6) session, candidate, buy row, sell row, price, reason."""
-        self.start(block)
+        self.start(block, prepared)
         one, three = np.zeros((1, 1), dtype=np.int64), np.zeros((3, 1), dtype=np.int64)
         unused = (np.zeros(len(prepared.offsets), dtype=np.int64), one, three)
 
@@ -86,7 +95,7 @@ class Piece:
 
     def total(self, block: Block, prepared: Prepared, threads: int, totals: Totals) -> None:
         """Fills in the rows of this piece's candidates."""
-        self.start(block)
+        self.start(block, prepared)
         n = len(self.rows)
         day_of = np.searchsorted(totals.days, block.panel.session_day)
         daily = np.zeros((len(totals.days), n), dtype=np.int64)
@@ -115,8 +124,8 @@ class GridPiece(Piece):
         self.loose = np.empty(len(shared.terms))
         self.loose[shared.terms] = shared.distinct[: len(shared.terms), 0]
 
-    def start(self, block: Block) -> None:
-        super().start(block)
+    def start(self, block: Block, prepared: Prepared) -> None:
+        super().start(block, prepared)
         if self.sell is not None:
             self.bound = self.sell.bind(block)
 
@@ -124,8 +133,7 @@ class GridPiece(Piece):
         if self.sell is None:
             yield from super().batches(block, prepared, sessions)
             return
-        order = order_of(prepared.terms, self.loose)
-        for tabled in self.sell.tables(block, self.bound, prepared, self.loose, order, sessions):
+        for tabled in self.sell.tables(block, self.bound, prepared, self.loose, self.order, sessions):
             self.faulted.append(tabled.faulted)
             yield tabled.walked, tabled.table
 
@@ -134,7 +142,7 @@ class GridPiece(Piece):
         count: int = walk_grid(
             call.sessions,
             (prepared.offsets, prepared.words, prepared.gate, prepared.highest, prepared.exact_from),
-            (prepared.terms, self.loose, order_of(prepared.terms, self.loose)),
+            (prepared.terms, self.loose, self.order),
             (shared.place, shared.shared, shared.distinct, shared.n_distinct, shared.terms),
             (shared.leaf_start, shared.leaf_exit),
             self.bid_levels,
@@ -167,7 +175,7 @@ class RowsPiece(Piece):
         count: int = walk_rows(
             call.sessions,
             (prepared.offsets, prepared.words, prepared.gate, prepared.highest, prepared.exact_from),
-            (prepared.terms, self.loose, order_of(prepared.terms, self.loose)),
+            (prepared.terms, self.loose, self.order),
             (transposed.ordered, transposed.n_distinct, transposed.prefix),
             self.bid_levels,
             self.exits,

@@ -23,7 +23,7 @@ from stom_ray.engine.planned.exits import (
     sell_from,
     touch,
 )
-from stom_ray.engine.planned.grid import COUNTABLE, HELD_BITS, TRADE, WIN, add_tallies, number_rows
+from stom_ray.engine.planned.grid import HELD_BITS, TRADE, WIN, add_tallies, make_room, number_rows
 from stom_ray.engine.planned.survivors import survivors
 from stom_ray.engine.planned.words import count_bits, lowest_bit
 from stom_ray.machine_code import njit
@@ -92,6 +92,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
     for reason in search_order:
         for c in range(n):
             longest_hold[reason] = max(longest_hold[reason], values[c, starts[reason]])
+    touched = np.zeros(1)  # kept, so that the reading is not taken for idle
     recorded = 0
     for turn in range(resume[0], len(sessions)):
         s = sessions[turn]
@@ -101,16 +102,13 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
         last = offsets[s + 1] - 1
         cost = (costs[s, 0], costs[s, 1], costs[s, 2])
         if not record:
-            pending += count
-            if pending > COUNTABLE:
-                add_tallies(counted, tallies)
-                pending = count
+            pending = make_room(counted, tallies, pending, count)
         earned = day_profit[day_of[s]]
         begun = recorded
         number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
         waiting[:count] = -1
-        if count * n > TOUCHED and touch(market, offsets[s], last + 1) < -1e300:
-            continue
+        if count * n > TOUCHED:
+            touched[0] = touch(market, offsets[s], last + 1)
         free[:] = ~np.uint64(0)
         for u in range(count):
             c = waiting[u]

@@ -11,7 +11,7 @@ from stom_ray.engine.planned.pieces import GridPiece, RowsPiece
 from stom_ray.engine.planned.prepared import Prepared
 from stom_ray.engine.planned.tabled import SellText
 from stom_ray.engine.planned.totals import Totals
-from stom_ray.engine.results import trades_of
+from stom_ray.engine.results import labelled_trades, trades_of
 from stom_ray.engine.types import Ints, Trades
 
 ROWS_AT_ONCE = 1_024  # candidates of a `rows` walk: its tables grow with the square
@@ -25,7 +25,7 @@ class Walk:
         """sell: the generated sell text, where the plan has no reasons; `candidates.exits` then are what it reads."""
         script = script_of(plan)
         self.size = len(candidates.unfit)
-        self.labels = np.append(script.labels, 0) if sell is None else np.arange(MOST_LABELS)
+        self.labels = np.append(script.labels, 0) if sell is None else None  # None: recorded as they are
         shared = share(candidates, script.starts)
         n, buys, exits = self.size, len(shared.place), len(shared.exits[0])
         combinations = f"{buys:,} combinations of buy values and {exits:,} of exit values"
@@ -44,7 +44,10 @@ class Walk:
     def trades(self, block: Block, prepared: Prepared, threads: int) -> Trades:
         """Trades by candidate, then time, of the sessions that have no trouble."""
         recorded = [piece.record(block, prepared, threads) for piece in self.pieces]
-        return trades_of(recorded[0] if len(recorded) == 1 else np.concatenate(recorded), self.labels, self.size, block)
+        joined = recorded[0] if len(recorded) == 1 else np.concatenate(recorded)
+        if self.labels is None:
+            return labelled_trades(joined, self.size, block)
+        return trades_of(joined, self.labels, self.size, block)
 
     def totals(self, block: Block, prepared: Prepared, threads: int) -> Totals:
         """Sums over the sessions that have no trouble."""
@@ -57,6 +60,3 @@ class Walk:
         """Sessions of the block walked last that were left out because a sale might fault."""
         found = [sessions for piece in self.pieces for sessions in piece.faulted]
         return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.int64)
-
-
-MOST_LABELS = 4_096
