@@ -115,14 +115,6 @@ def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
         keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def need_outcomes(u, filled, here, exits, market, script, firsts, table, outcome):
-    """`fill_outcomes` at the first touch of an entry."""
-    if not filled[u]:
-        fill_outcomes(u, here, exits, market, script, firsts, table, outcome)
-        filled[u] = True
-
-
 @njit(cache=True, error_model="numpy", nogil=True)
 def outcome_arrays(cells):
     """Row number to go on from, profit, packed counters, sale's row, price and reason, of each (entry, exit values)."""
@@ -270,7 +262,9 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                 for j in range(leaf_start[b], leaf_start[b + 1]):
                     u = next_set(leaf, n_words, 0)
                     while u >= 0:
-                        need_outcomes(u, filled, here, exits, market, script, firsts, table, outcome)
+                        if not filled[u]:
+                            fill_outcomes(u, here, exits, market, script, firsts, table, outcome)
+                            filled[u] = True
                         if recorded == len(trades):
                             resume[0] = turn
                             return begun
@@ -294,7 +288,9 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                         u = first
                         total, many = np.int64(0), np.int64(0)
                         while u >= 0:
-                            need_outcomes(u, filled, here, exits, market, script, firsts, table, outcome)
+                            if not filled[u]:
+                                fill_outcomes(u, here, exits, market, script, firsts, table, outcome)
+                                filled[u] = True
                             at = u * n_exits + x
                             total += profit[at]
                             many += counters[at]
