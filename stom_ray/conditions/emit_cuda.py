@@ -10,6 +10,9 @@ side by side. Rows on which no candidate can buy are skipped by the `following` 
   alone, what becomes of every possible entry is worked out once, and the walk looks it up.
 - `fill_elapsed`: elapsed-tick expressions that every candidate shares.
 
+There are two sources. In one, walks record trades and counts. In the other, walks of the same decisions add up what each trade
+earned, by atomics on whole numbers, and outcomes hold the result itself: `walk_sums`, `fill_outcomes_sums`, `walk_outcomes_sums`.
+
 The source is ASCII and needs no header but emit_cuda_runtime.cuh, which is put in front. It must be compiled without
 contraction of products and sums (nvrtc -fmad=false, gcc -ffp-contract=off).
 """
@@ -57,61 +60,75 @@ SESSION_ARGUMENTS = (
     ("session_count", "whole"),
 )
 ELAPSED_ARGUMENTS = (*SESSION_ARGUMENTS, ("elapsed", "double *"))  # (n_rows, n_elapsed), out
-WALK_ARGUMENTS = (
+CANDIDATE_ARGUMENTS = (
     *SESSION_ARGUMENTS,
     ("elapsed", "const double *"),  # as `fill_elapsed` left it
     ("entry", "const double *"),  # (n_rows, 2): shares and price of a buy on this row, price 0 where the book cannot fill
-    ("following", "const int *"),  # (n_rows,): the first row from here that may buy, or the session's last
     ("costs", "const double *"),  # (n_sessions, 3): tax rate, fee rate, fee rounding
-    ("gates", "const whole *"),  # (n_candidates,)
     ("params", "const double *"),  # (n_lots, len(variables), LOT)
     ("floats", "const bool *"),  # the same
-    ("stopped", "const bool *"),  # (n_candidates,): not to be run
     ("bid_levels", "whole"),
+)
+WALK_ARGUMENTS = (
+    *CANDIDATE_ARGUMENTS,
+    ("following", "const int *"),  # (n_rows,): the first row from here that may buy, or the session's last
+    ("gates", "const whole *"),  # (n_candidates,)
+    ("stopped", "const bool *"),  # (n_candidates,): not to be run
     ("candidate_from", "whole"),
     ("candidate_count", "whole"),
+    ("faults", "unsigned long long *"),  # (n_candidates,), in and out: row << 32 | site of the first fault, NO_FAULT without
+)
+TRADE_ARGUMENTS = (
     ("capacity", "whole"),  # trades that fit
     ("places", "int *"),  # (capacity, 5), out: candidate, session, buy row, sell row, label; in no order
     ("prices", "whole *"),  # (capacity,), out: sell price, KRW
     ("count", "unsigned long long *"),  # (1,), in and out: trades, also those that did not fit
-    ("faults", "unsigned long long *"),  # (n_candidates,), in and out: row << 32 | site of the first fault, NO_FAULT without
     ("zeros", "unsigned long long *"),  # (n_lots, n_zero_lines, LOT), in and out: counts
 )
+SUM_ARGUMENTS = (
+    ("days", "const whole *"),  # (n_sessions,): number of the session's day
+    ("n_candidates", "whole"),
+    ("sums", "unsigned long long *"),  # (3 + n_days, n_candidates), in and out: trades, wins, seconds held, KRW by day
+)
+RECALL_ARGUMENTS = (
+    ("open_numbers", "const int *"),  # (n_rows,): place among the open rows
+    ("exits", "const int *"),  # (n_candidates,): combination of what the sell text reads
+    ("n_exits", "whole"),
+    ("outcomes", "const whole *"),  # as fill_outcomes left them
+)
 OUTCOME_ARGUMENTS = (
-    *SESSION_ARGUMENTS,
-    ("elapsed", "const double *"),
-    ("entry", "const double *"),
-    ("costs", "const double *"),
-    ("params", "const double *"),
-    ("floats", "const bool *"),
-    ("bid_levels", "whole"),
+    *CANDIDATE_ARGUMENTS,
     ("open_rows", "const int *"),  # (n_open,): rows on which some candidate may buy
     ("open_sessions", "const int *"),  # (n_open,)
-    ("exit_candidates", "const int *"),  # (n_exits,): a candidate with each combination of what the sell text reads
+    ("exit_candidates", "const int *"),  # (n_exits,): a candidate with each combination
     ("n_exits", "whole"),
     ("outcome_from", "whole"),
     ("outcome_count", "whole"),
-    ("outcomes", "whole *"),  # (n_open, n_exits), out: label << 32 | sell row
+    # Out: (n_open, n_exits), label << 32 | sell row; for sums (n_open, n_exits, 2), seconds held << 32 | sell row, then profit.
+    ("outcomes", "whole *"),
 )
-WALK_OUTCOME_ARGUMENTS = (
-    *WALK_ARGUMENTS,
-    ("open_numbers", "const int *"),  # (n_rows,): place among the open rows
-    ("exits", "const int *"),  # (n_candidates,): combination
-    ("n_exits", "whole"),
-    ("outcomes", "const whole *"),
-)
+ARGUMENTS: dict[str, Arguments] = {
+    "fill_elapsed": ELAPSED_ARGUMENTS,
+    "walk": (*WALK_ARGUMENTS, *TRADE_ARGUMENTS),
+    "fill_outcomes": OUTCOME_ARGUMENTS,
+    "walk_outcomes": (*WALK_ARGUMENTS, *TRADE_ARGUMENTS, *RECALL_ARGUMENTS),
+    "walk_sums": (*WALK_ARGUMENTS, *SUM_ARGUMENTS),
+    "fill_outcomes_sums": OUTCOME_ARGUMENTS,
+    "walk_outcomes_sums": (*WALK_ARGUMENTS, *SUM_ARGUMENTS, *RECALL_ARGUMENTS),
+}
 PLACE_FIELDS = 5
 
 
 @dataclass(frozen=True)
 class EmittedCuda:
-    """source: CUDA C with kernel `walk`; `fill_elapsed` when fills_elapsed; the two of outcomes when sold_by is not None.
+    """source, sums_source: CUDA C that records trades, and that adds up what they earn (names of its walks end in `_sums`).
 
-    sites: what its numbers mean. variables: indices of `self.vars` that the kernels are given, in this order. sold_by: those that
+    Each has kernel `walk`, `fill_elapsed` when fills_elapsed, the two of outcomes when sold_by is not None. sites: what its numbers mean. variables: indices of `self.vars` that the kernels are given, in this order. sold_by: those that
     the sell text reads.
     """
 
     source: str
+    sums_source: str
     sites: Sites
     fills_elapsed: bool
     variables: tuple[int, ...]
@@ -155,11 +172,10 @@ def emit_cuda(strategy: Strategy, layout: str) -> EmittedCuda:
     """layout: the panel's. Raises ConfigError as `refuse_inexact`."""
     refuse_inexact(strategy)
     texts = emit_texts(strategy, layout)
-    kernels = _Kernels(texts)
-    source = "\n".join((LAYOUT, runtime_source(), MACROS, kernels.all()))
+    kernels, adding = _Kernels(texts, sums=False), _Kernels(texts, sums=True)
     variables = tuple(sorted(texts.sites.variables))
     sold_by = tuple(sorted(parameters_read(strategy.sell))) if kernels.has_outcomes else None
-    return EmittedCuda(source, texts.sites, kernels.fills_elapsed, variables, sold_by)
+    return EmittedCuda(kernels.source(), adding.source(), texts.sites, kernels.fills_elapsed, variables, sold_by)
 
 
 def runtime_source() -> str:
@@ -176,15 +192,17 @@ LAYOUT = f"""\
 MACROS = """\
 #define COLUMN(number, row) cols[(whole)(row) * n_columns + (number)]
 #define WHOLE_COLUMN(number) Column{cols + (number), n_columns}
-#define COUNT_ZERO(line) atomicAdd(&my_zeros[LOT * (line)], 1ULL)
+#define SALE_PRICE ((whole)(i >= last ? forced_sale_price(cols, n_columns, i, quantity, (int)bid_levels) \\
+                                      : sale_price(&COLUMN(0, i), quantity, (int)bid_levels)))
 """
 
 
 @dataclass(frozen=True)
 class _Kernels:
-    """The kernels of a strategy, put together from the sections of emit_cuda_kernels.cuh."""
+    """The kernels of a strategy, put together from the sections of emit_cuda_kernels.cuh. sums: that add up, not record."""
 
     texts: StrategyTexts
+    sums: bool
 
     @property
     def marks_inline(self) -> bool:
@@ -198,49 +216,56 @@ class _Kernels:
         counted = any(line.startswith("sell:") for line in sites.zero_lines)
         return not self.marks_inline and not counted and not any(site.text == "sell" for site in sites.faults)
 
-    def all(self) -> str:
-        kernels = [self.kernel("walk", WALK_ARGUMENTS)]
+    def source(self) -> str:
+        kernels = [self.kernel("walk")]
         if self.fills_elapsed:
             kernels.append(self.fill_elapsed())
         if self.has_outcomes:
-            kernels.append(self.kernel("fill_outcomes", OUTCOME_ARGUMENTS))
-            kernels.append(self.kernel("walk_outcomes", WALK_OUTCOME_ARGUMENTS))
+            kernels += [self.kernel("fill_outcomes"), self.kernel("walk_outcomes")]
         number = f"elapsed[{len(self.texts.elapsed)} * (whole)i + (number)]"
         mark = "mark##number >= 0 ? (double)(i - mark##number) : 0.0"
-        return "\n".join((self.names(), f"#define ELAPSED(number) ({mark if self.marks_inline else number})", *kernels))
+        elapsed = f"#define ELAPSED(number) ({mark if self.marks_inline else number})"
+        count = "((void)0)" if self.sums else "atomicAdd(&my_zeros[LOT * (line)], 1ULL)"
+        names = (self.names(), elapsed, f"#define COUNT_ZERO(line) {count}")
+        return "\n".join((LAYOUT, runtime_source(), MACROS, *names, *kernels))
 
     @property
     def fills_elapsed(self) -> bool:
         return bool(self.texts.elapsed) and not self.marks_inline
 
-    def kernel(self, name: str, arguments: Arguments) -> str:
+    def kernel(self, section: str) -> str:
         """One that walks or holds."""
         texts, sites = self.texts, self.texts.sites
+        name = f"{section}_sums" if self.sums else section
         candidate = _filled("candidate", n_windows=4 * max(1, len(sites.windows)), n_variables=max(1, len(sites.variables)))
         start = _filled(
             "start",
             nothing_to_do="" if self.marks_inline else " || start >= last || following[start] >= last",
             candidate=candidate,
-            n_zero_lines=max(1, len(sites.zero_lines)),
+            zeros="" if self.sums else _filled("zeros", n_zero_lines=max(1, len(sites.zero_lines))),
         )
+        earn, add, record = _filled("earn"), _filled("add"), _filled("record")
         return _filled(
-            name,
+            section,
+            name=name,
             threads=THREADS_PER_BLOCK,
-            arguments=_signature(arguments),
+            arguments=_signature(ARGUMENTS[name]),
             start=start,
             candidate=candidate,
             marks=f"int done = lo, {_marks(len(texts.elapsed))};" if self.marks_inline else "",
             advance=_filled("advance", texts=self.marking(stops=True)) if self.marks_inline else "",
             buy=_inlined(texts.buy),
             hold=_filled("hold", sell=_inlined(texts.sell)),
-            record=_filled("record"),
+            sold=earn + add if self.sums else record,
+            remember=_filled("remember_result", earn=earn) if self.sums else _filled("remember_sale"),
+            recall=_filled("recall_result", add=add) if self.sums else _filled("recall_sale", record=record),
         )
 
     def fill_elapsed(self) -> str:
         return _filled(
             "fill_elapsed",
             threads=THREADS_PER_BLOCK,
-            arguments=_signature(ELAPSED_ARGUMENTS),
+            arguments=_signature(ARGUMENTS["fill_elapsed"]),
             marks=_marks(len(self.texts.elapsed)),
             texts=self.marking(stops=False),
         )

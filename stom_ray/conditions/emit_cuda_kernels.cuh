@@ -39,9 +39,23 @@ if (slot < capacity) {
     places[5 * slot + 2] = b;
     places[5 * slot + 3] = i;
     places[5 * slot + 4] = label;
-    prices[slot] = (whole)(i >= last ? forced_sale_price(cols, n_columns, i, quantity, (int)bid_levels)
-                                     : sale_price(&COLUMN(0, i), quantity, (int)bid_levels));
+    prices[slot] = SALE_PRICE;
 }
+
+//// earn
+const whole profit = (whole)net_amount(bought_fee, quantity * (double)SALE_PRICE, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2])
+                   - (whole)bought;
+const whole held_s = (whole)(COLUMN(SECONDS, i) - since);
+
+//// add
+// Whole numbers: the sums are the same in whatever order threads come.
+atomicAdd(&sums[c], 1ULL);
+atomicAdd(&sums[n_candidates + c], profit >= 0 ? 1ULL : 0ULL);
+atomicAdd(&sums[2 * n_candidates + c], (unsigned long long)held_s);
+atomicAdd(&sums[(3 + days[s]) * n_candidates + c], (unsigned long long)profit);
+
+//// zeros
+unsigned long long *my_zeros = zeros + (whole)(c / LOT) * (LOT * @n_zero_lines@) + c % LOT;
 
 //// start
 const whole thread = (whole)blockIdx.x * blockDim.x + threadIdx.x;
@@ -57,13 +71,13 @@ if (stopped[c] || (whole)(faults[c] >> 32) < lo@nothing_to_do@) {
 }
 const int first = (int)firsts[s];
 @candidate@
-unsigned long long *my_zeros = zeros + (whole)(c / LOT) * (LOT * @n_zero_lines@) + c % LOT;
+@zeros@
 int fault = -1, label = 0, b = lo;
 int i = start < last ? (int)start : last;
 
 //// walk
 // A thread is either looking for an entry or holding, and takes one row a turn.
-extern "C" __global__ void __launch_bounds__(@threads@) walk(@arguments@)
+extern "C" __global__ void __launch_bounds__(@threads@) @name@(@arguments@)
 {
     @start@
     @marks@
@@ -100,7 +114,7 @@ extern "C" __global__ void __launch_bounds__(@threads@) walk(@arguments@)
         } else {
             @hold@
             if (decision) {
-                @record@
+                @sold@
                 holding = false;
             }
         }
@@ -146,7 +160,7 @@ extern "C" __global__ void __launch_bounds__(@threads@) fill_elapsed(@arguments@
 //// fill_outcomes
 // What becomes of a buy depends on its row and on what the sell text reads of the parameters: worked out once for every open
 // row and every combination of those. Neighbouring threads hold the same entry.
-extern "C" __global__ void __launch_bounds__(@threads@) fill_outcomes(@arguments@)
+extern "C" __global__ void __launch_bounds__(@threads@) @name@(@arguments@)
 {
     const whole thread = (whole)blockIdx.x * blockDim.x + threadIdx.x;
     if (thread >= outcome_count) {
@@ -170,11 +184,19 @@ extern "C" __global__ void __launch_bounds__(@threads@) fill_outcomes(@arguments
             break;
         }
     }
-    outcomes[outcome] = (whole)label << 32 | i;
+    @remember@
 }
 
+//// remember_sale
+outcomes[outcome] = (whole)label << 32 | i;
+
+//// remember_result
+@earn@
+outcomes[2 * outcome] = held_s << 32 | i;
+outcomes[2 * outcome + 1] = profit;
+
 //// walk_outcomes
-extern "C" __global__ void __launch_bounds__(@threads@) walk_outcomes(@arguments@)
+extern "C" __global__ void __launch_bounds__(@threads@) @name@(@arguments@)
 {
     @start@
     for (; i < last; ++i) {
@@ -189,15 +211,23 @@ extern "C" __global__ void __launch_bounds__(@threads@) walk_outcomes(@arguments
             break;
         }
         if (decision && entry[2 * (whole)i + 1] > 0.0) {
-            const double quantity = entry[2 * (whole)i];
-            const whole outcome = outcomes[open_numbers[i] * n_exits + exits[c]];
-            b = i;
-            i = (int)(outcome & 0xffffffff);
-            label = (int)(outcome >> 32);
-            @record@
+            const whole outcome = open_numbers[i] * n_exits + exits[c];
+            @recall@
         }
     }
     if (fault >= 0) {
         atomicMin(&faults[c], (unsigned long long)i << 32 | (unsigned long long)fault);
     }
 }
+
+//// recall_sale
+const double quantity = entry[2 * (whole)i];
+b = i;
+i = (int)(outcomes[outcome] & 0xffffffff);
+label = (int)(outcomes[outcome] >> 32);
+@record@
+
+//// recall_result
+i = (int)(outcomes[2 * outcome] & 0xffffffff);
+const whole held_s = outcomes[2 * outcome] >> 32, profit = outcomes[2 * outcome + 1];
+@add@

@@ -86,16 +86,26 @@ class Engine:
             result = self._cuda.run(params)
         else:
             result = run_reference(self.strategy, self.selection, params, self.config)
-        self._note((PlanUsed(self.how.backend, len(params), self.how.reason, self.selection.selected.n_sessions),))
+        self._note(self._one_plan(params))
         return result
 
     def totals(self, params: ParamMatrix) -> Totals:
-        """Sums of every parameter row; on the CPU no trade is kept for them. Raises as `run`."""
-        if self.how.backend != "cpu":
-            return Totals.of(self.run(params), len(params), self.selection.selected.session_day)
-        totals = self._cpu.totals(params, self.threads)
-        self._note(self._cpu.plans)
+        """Sums of every parameter row; only the reference keeps trades for them. Raises as `run`."""
+        if self.how.backend == "cpu":
+            totals = self._cpu.totals(params, self.threads)
+            self._note(self._cpu.plans)
+            return totals
+        if self.how.backend == "cuda":
+            totals = self._cuda.totals(params)
+        else:
+            result = run_reference(self.strategy, self.selection, params, self.config)
+            totals = Totals.of(result, len(params), self.selection.selected.session_day).without(result.faults)
+        self._note(self._one_plan(params))
         return totals
+
+    def _one_plan(self, params: ParamMatrix) -> tuple[PlanUsed, ...]:
+        """Of a backend that has no choice."""
+        return (PlanUsed(self.how.backend, len(params), self.how.reason, self.selection.selected.n_sessions),)
 
     @cached_property
     def _cpu(self) -> CpuKernel:

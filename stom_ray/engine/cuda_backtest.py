@@ -1,8 +1,12 @@
-"""A strategy on a GPU: bound on the host like the CPU kernel, walked on the device, trades equal to the reference bit for bit."""
+"""A strategy on a GPU: bound on the host like the CPU kernel, walked on the device, trades equal to the reference bit for bit.
+
+Two ways to ask: `run` brings every trade back, `totals` what they add up to.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +17,18 @@ from stom_ray.conditions.emit_cuda import emit_cuda
 from stom_ray.conditions.emit_windows import loadable_lengths
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.bind import check_run
+from stom_ray.engine.cuda_arrays import Added, BatchArrays, BlockArrays, Recorded, ResidentBlock
 from stom_ray.engine.cuda_device import CupyDevice, Device
-from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Recorded, ResidentBlock
+from stom_ray.engine.cuda_kernel import CudaDriver
 from stom_ray.engine.cuda_open import OpenRows, following_rows
 from stom_ray.engine.kernel_bind import BatchWindows, Block, WindowKey, batch_windows, gate_rows, split_selection
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.results import by_candidate, counts_of, faults_of, labelled_trades
 from stom_ray.engine.trades import concatenate
 from stom_ray.engine.types import EngineConfig, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.store.panel import Selection
+
+Done = TypeVar("Done", Recorded, Added)
 
 
 class CudaBacktest:
@@ -52,26 +60,44 @@ class CudaBacktest:
 
     def run(self, params: ParamMatrix) -> RunResult:
         """Trades ordered by candidate, code, time; the first fault of each candidate that stopped; counts of the others."""
-        check_run(self.strategy, self.selection, params, self.config)
-        windows = batch_windows(self._emitted, params, self.strategy.profile == "stom")
         faults = np.full((len(params), 2), -1, dtype=np.int64)
         zeros = np.zeros((len(params), max(1, len(self._cuda.sites.zero_lines))), dtype=np.int64)
         parts = []
-        for resident in self._blocks(windows):
-            recorded = resident.run(self._driver, self.strategy.buy, params, windows, faults[:, 0] >= 0)
-            first = (recorded.faults[:, 0] >= 0) & (faults[:, 0] < 0)
-            faults[first, 0] = recorded.faults[first, 0]
-            faults[first, 1] = recorded.faults[first, 1] + resident.block.row_from
+        for block, recorded in self._over_blocks(params, faults, CudaDriver.run):
             zeros += recorded.zeros
-            parts.append(block_trades(resident.block, recorded, faults[:, 0] >= 0))
-            if resident is not self._whole:
-                resident.release()
-        stopped = faults[:, 0] >= 0
-        sites = self._cuda.sites
+            parts.append(block_trades(block, recorded, faults[:, 0] >= 0))
+        stopped, sites = faults[:, 0] >= 0, self._cuda.sites
         found = faults_of(faults, sites, self.selection.selected)
         return RunResult(by_candidate(concatenate(parts), stopped), found, counts_of(zeros, stopped, sites))
 
+    def totals(self, params: ParamMatrix) -> Totals:
+        """Each candidate's sums, added up on the device: no trade is copied, and there is room for any number of them."""
+        faults = np.full((len(params), 2), -1, dtype=np.int64)
+        totals = Totals.zeros(len(params), np.unique(self.selection.selected.session_day))
+        for block, added in self._over_blocks(params, faults, CudaDriver.add):
+            trades, wins, held_s = added.sums[:3]
+            earned = Totals(trades, wins, held_s, added.sums[3:].T, np.unique(block.panel.session_day))
+            totals.add(earned, np.arange(len(params)))
+        return totals.without(faults_of(faults, self._cuda.sites, self.selection.selected))
+
     # Blocks of instruments
+
+    def _over_blocks(
+        self, params: ParamMatrix, faults: Ints, work: Callable[[CudaDriver, ResidentBlock, BatchArrays], Done]
+    ) -> Iterator[tuple[Block, Done]]:
+        """Each block and what `work` found there. faults: (n_candidates, 2) is kept up to date; who stopped runs no more."""
+        check_run(self.strategy, self.selection, params, self.config)
+        windows = batch_windows(self._emitted, params, self.strategy.profile == "stom")
+        for resident in self._blocks(windows):
+            arranged = resident.arranged(self._driver, self.strategy.buy, params, windows, faults[:, 0] >= 0)
+            done = work(self._driver, *arranged)
+            del arranged  # before the next block needs the room
+            first = (done.faults[:, 0] >= 0) & (faults[:, 0] < 0)
+            faults[first, 0] = done.faults[first, 0]
+            faults[first, 1] = done.faults[first, 1] + resident.block.row_from
+            if resident is not self._whole:
+                resident.release()
+            yield resident.block, done
 
     def _blocks(self, windows: BatchWindows) -> Iterator[_Resident]:
         columns = len(self._cuda.sites.columns) + len(self._window_keys(windows))
@@ -106,9 +132,10 @@ class _Resident:
         self._copy: ResidentBlock | None = None
         self._written: dict[int, WindowKey] = {}
 
-    def run(
+    def arranged(
         self, driver: CudaDriver, buy: ir.Program, params: ParamMatrix, windows: BatchWindows, stopped: NDArray[np.bool_]
-    ) -> Recorded:
+    ) -> tuple[ResidentBlock, BatchArrays]:
+        """For the driver: the block on the device, with the columns that this batch reads, and the batch."""
         block = self.block
         following, table = following_rows(block, buy, self._rows, params, windows)
         loaded = block.loaded_tables()
@@ -122,7 +149,7 @@ class _Resident:
             following=following,
             stopped=stopped,
         )
-        return driver.run(self._resident(driver, windows, table, loaded), batch)
+        return self._resident(driver, windows, table, loaded), batch
 
     def release(self) -> None:
         """Frees the device's copy, before the next block needs the room."""
@@ -133,7 +160,8 @@ class _Resident:
         needed = self._window_columns(windows, table, loaded)
         block = self.block
         if self._copy is None:
-            arrays = BlockArrays(block.matrix, block.entry, block.offsets, block.firsts, block.costs, block.tests)
+            _, days = np.unique(block.panel.session_day, return_inverse=True)
+            arrays = BlockArrays(block.matrix, block.entry, block.offsets, block.firsts, block.costs, block.tests, days)
             self._copy = driver.load(arrays)
         else:
             self._copy.write_columns(block.matrix, [place for place, key in needed.items() if self._written.get(place) != key])

@@ -12,18 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stom_ray.conditions.emit_cuda import ELAPSED_ARGUMENTS, OUTCOME_ARGUMENTS, WALK_ARGUMENTS, WALK_OUTCOME_ARGUMENTS
+from stom_ray.conditions.emit_cuda import ARGUMENTS
 
 SHIM = Path(__file__).with_name("shim.h")
 COMPILER = shutil.which("gcc") or shutil.which("clang")
 OPTIONS = ("-x", "c++", "-std=c++14", "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Werror", "-Wno-unused")
 MORE_OPTIONS = tuple(os.environ.get("CUDA_EMULATION_OPTIONS", "").split())
-KERNELS = {
-    "walk": WALK_ARGUMENTS,
-    "fill_elapsed": ELAPSED_ARGUMENTS,
-    "fill_outcomes": OUTCOME_ARGUMENTS,
-    "walk_outcomes": WALK_OUTCOME_ARGUMENTS,
-}
 DTYPES = {
     "double": np.float64,
     "bool": np.bool_,
@@ -66,8 +60,8 @@ class EmulatedDevice:
 
     def compile(self, source: str):
         source = source.encode("ascii").decode("ascii")
-        kernels = [name for name in KERNELS if f" {name}(" in source]
-        wrappers = [LAUNCHER.format(name=name, arguments=", ".join(_casts(KERNELS[name]))) for name in kernels]
+        kernels = [name for name in ARGUMENTS if f" {name}(" in source]
+        wrappers = [LAUNCHER.format(name=name, arguments=", ".join(_casts(ARGUMENTS[name]))) for name in kernels]
         text = "\n".join((f'#include "{SHIM}"', source, *wrappers))
         library = self.folder / f"{hashlib.sha256(repr((text, MORE_OPTIONS)).encode()).hexdigest()[:24]}.so"
         if not library.exists():
@@ -85,7 +79,7 @@ class EmulatedProgram:
 
     def launch(self, name, threads, threads_per_block, arguments):
         self.device.launches.append((name, threads))
-        kernel = KERNELS[name]
+        kernel = ARGUMENTS[name]
         assert len(arguments) == len(kernel)
         held = [_passed(argument, key, kind) for argument, (key, kind) in zip(arguments, kernel, strict=True)]
         pointers = (ctypes.c_void_p * len(held))(*(ctypes.addressof(one) for one in held))

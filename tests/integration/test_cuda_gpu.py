@@ -4,11 +4,13 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stom_ray.engine.cuda_backtest import CudaBacktest
 from stom_ray.engine.cuda_device import CupyDevice, why_no_gpu
-from stom_ray.engine.kernel import run_kernel
+from stom_ray.engine.kernel import CompiledKernel
+from stom_ray.engine.planned.totals import Totals
 
 MISSING = why_no_gpu()
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no GPU: {MISSING}")
@@ -29,11 +31,15 @@ def test_golden_cases_trade_on_the_card_as_on_the_cpu(golden_db):
     for name in (name for name in [*golden.EQUAL, *golden.SEVERAL_LENGTHS, "c23_temp_leak_grid"] if name != "c08_arithmetic"):
         selection = golden.selection_of(name, golden_db)
         for one in golden.runs_of(name):
-            result = CudaBacktest(one.strategy, selection, one.config, device=CupyDevice()).run(one.params)
-            expected = run_kernel(one.strategy, selection, one.params, one.config)
+            kernel = CudaBacktest(one.strategy, selection, one.config, device=CupyDevice())
+            result, totals = kernel.run(one.params), kernel.totals(one.params)
+            expected = CompiledKernel(one.strategy, selection, one.config).run(one.params)
             assert result.faults == expected.faults, name
             for field, values in vars(expected.trades).items():
                 assert getattr(result.trades, field).tobytes() == values.tobytes(), (name, field)
+            sums = Totals.of(expected, len(one.params), selection.selected.session_day).without(expected.faults)
+            for field, values in vars(sums).items():
+                np.testing.assert_array_equal(getattr(totals, field), values, err_msg=f"{name} {field}")
             compared += len(expected.trades)
     assert compared > 10_000
 

@@ -1,4 +1,4 @@
-"""Random programs over random sessions on the emulated GPU: trades, faults and counts are the reference simulator's, bit for bit.
+"""Random programs over random sessions on the emulated GPU: trades, faults, counts and sums are the reference simulator's.
 
 The programs are those of test_kernel_equals_reference, with what a GPU refuses replaced: powers and angles of varying length.
 """
@@ -17,8 +17,9 @@ import pytest
 from stom_ray.conditions import ir
 from stom_ray.conditions.emit_cuda import refusals
 from stom_ray.conditions.traversal import rewrite_program
-from stom_ray.engine import cuda_kernel
+from stom_ray.engine import cuda_chunk
 from stom_ray.engine.cuda_backtest import CudaBacktest
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.reference import run_reference
 from stom_ray.store.load import select
 
@@ -46,6 +47,11 @@ def exact_strategy(seed: int, profile: str, hazard: float, size: int) -> ir.Stra
     return found
 
 
+def assert_totals(got: Totals, expected: Totals) -> None:
+    for name, values in vars(expected).items():
+        np.testing.assert_array_equal(getattr(got, name), values, err_msg=name)
+
+
 def check_program(make_panel, cuda_emulation, seed: int, profile: str, hazard: float, size: int = 6) -> int:
     """One program over several panels; returns how many trades were compared."""
     strategy = exact_strategy(seed, profile, hazard, size)
@@ -57,13 +63,16 @@ def check_program(make_panel, cuda_emulation, seed: int, profile: str, hazard: f
         config = programs.configuration(seed + part, profile)
         params = programs.random_rows(seed + part, 6, calm)
         expected = run_reference(strategy, selection, params, config)
+        totals = Totals.of(expected, len(params), selection.selected.session_day).without(expected.faults)
         kernel = CudaBacktest(strategy, selection, config, device=cuda_emulation())
         for share in (0.0, np.inf):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(cuda_kernel, "OUTCOMES_A_WALK", share)
+                patch.setattr(cuda_chunk, "OUTCOMES_A_WALK", share)
                 programs.assert_equal(kernel.run(params), expected)
+                assert_totals(kernel.totals(params), totals)
         streamed = CudaBacktest(strategy, selection, config, device=cuda_emulation(), memory_bytes=1)
         programs.assert_equal(streamed.run(params), expected)
+        assert_totals(streamed.totals(params), totals)
         compared += len(expected.trades)
     return compared
 

@@ -12,10 +12,13 @@ import pytest
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.emit_cpu import EmittedKernel
 from stom_ray.conditions.emit_cuda import LOT, emit_cuda
-from stom_ray.engine import cuda_kernel
+from stom_ray.engine import cuda_chunk, cuda_kernel
+from stom_ray.engine.cuda_arrays import BatchArrays, BlockArrays, in_lots
 from stom_ray.engine.cuda_backtest import CudaBacktest
-from stom_ray.engine.cuda_kernel import BatchArrays, BlockArrays, CudaDriver, Tile, in_lots
+from stom_ray.engine.cuda_chunk import Tile
+from stom_ray.engine.cuda_kernel import CudaDriver
 from stom_ray.engine.kernel_bind import Block, batch_windows, gate_rows
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.types import EngineConfig, ParamMatrix
 from stom_ray.errors import ConfigError
@@ -57,7 +60,7 @@ def assert_equal(got, expected):
 @pytest.fixture(params=["walk", "walk_outcomes"])
 def walks(request, monkeypatch):
     """The kernel that walks, with outcomes or without."""
-    monkeypatch.setattr(cuda_kernel, "OUTCOMES_A_WALK", 0.0 if request.param == "walk" else np.inf)
+    monkeypatch.setattr(cuda_chunk, "OUTCOMES_A_WALK", 0.0 if request.param == "walk" else np.inf)
     return request.param
 
 
@@ -116,7 +119,7 @@ def test_one_block_and_one_chunk_of_candidates_are_on_the_device_at_a_time(selec
 
         return Counted
 
-    for kind in (cuda_kernel.ResidentBlock, cuda_kernel._Chunk):
+    for kind in (cuda_kernel.ResidentBlock, cuda_kernel.RecordingChunk):
         monkeypatch.setattr(cuda_kernel, kind.__name__, counted(kind))
     result = CudaBacktest(STRATEGY, selection, CONFIG, device=cuda_emulation(), memory_bytes=1).run(ROWS)
     assert_equal(result, expected)
@@ -143,7 +146,7 @@ def test_free_memory_is_the_limit_unless_told_otherwise(selection, expected, cud
 def test_a_launch_that_trades_more_than_its_buffer_holds_is_made_again_in_halves(
     walks, selection, expected, cuda_emulation, monkeypatch
 ):
-    monkeypatch.setattr(cuda_kernel, "LARGEST_BUFFER", 60)
+    monkeypatch.setattr(cuda_chunk, "LARGEST_BUFFER", 60)
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
     threads = walked(device)
@@ -153,7 +156,7 @@ def test_a_launch_that_trades_more_than_its_buffer_holds_is_made_again_in_halves
 
 
 def test_counts_of_a_launch_that_is_made_again_are_counted_once(selection, cuda_emulation, monkeypatch):
-    monkeypatch.setattr(cuda_kernel, "LARGEST_BUFFER", 60)
+    monkeypatch.setattr(cuda_chunk, "LARGEST_BUFFER", 60)
     dividing = compile_strategy(
         "매수 = 현재가 / 체결강도 > 10 * self.vars[1]", "if 보유시간 > self.vars[0]:\n    매도 = True", profile="corrected"
     )
@@ -166,7 +169,7 @@ def test_counts_of_a_launch_that_is_made_again_are_counted_once(selection, cuda_
 
 
 def test_launches_are_cut_to_size(walks, selection, expected, cuda_emulation, monkeypatch):
-    monkeypatch.setattr(cuda_kernel, "LARGEST_LAUNCH", 20)
+    monkeypatch.setattr(cuda_chunk, "LARGEST_LAUNCH", 20)
     device = cuda_emulation()
     assert_equal(CudaBacktest(STRATEGY, selection, CONFIG, device=device).run(ROWS), expected)
     assert max(threads for _, threads in device.launches) <= 20
@@ -244,7 +247,8 @@ from pathlib import Path
 
 driver = CudaDriver(emit_cuda(strategy, "tick_v1"), emulation.EmulatedDevice(Path(sys.argv[1]).parent), 5)
 recorded = driver.run(driver.load(block), batch)
-print(len(recorded.places), int(recorded.prices.sum()))
+added = driver.add(driver.load(block), batch)
+print(len(recorded.places), int(recorded.prices.sum()), int(added.sums[0].sum()), *added.sums[3:].sum(axis=1))
 """
 
 
@@ -253,7 +257,8 @@ def test_the_emitter_and_the_driver_run_on_numpy_alone(selection, expected, tmp_
     block = Block(selection, EmittedKernel(emitted.source, emitted.sites), CONFIG, 0, 0)
     windows = batch_windows(block.emitted, ROWS, strict=True)
     table = block.window_table(windows)
-    arrays = BlockArrays(block.matrix, block.entry, block.offsets, block.firsts, block.costs, block.tests)
+    days = np.tile([0, 1], 3)
+    arrays = BlockArrays(block.matrix, block.entry, block.offsets, block.firsts, block.costs, block.tests, days)
     batch = BatchArrays(
         ROWS.values,
         ROWS.is_float,
@@ -268,7 +273,8 @@ def test_the_emitter_and_the_driver_run_on_numpy_alone(selection, expected, tmp_
     emulation = ROOT / "tests" / "cuda_emulation" / "device.py"
     done = subprocess.run([sys.executable, "-c", BARE, bound, emulation], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(len(expected.trades)), str(int(expected.trades.sell_price.sum()))]
+    trades, profit = expected.trades, Totals.of(expected, len(ROWS), selection.selected.session_day).daily_profit.sum(axis=0)
+    assert [int(word) for word in done.stdout.split()] == [len(trades), trades.sell_price.sum(), len(trades), *profit]
 
 
 def test_more_rows_than_an_int_can_number_are_refused(selection, cuda_emulation):
@@ -276,4 +282,4 @@ def test_more_rows_than_an_int_can_number_are_refused(selection, cuda_emulation)
     rows = np.broadcast_to(np.float64(0.0), (12, 2**31))
     empty = np.zeros(0)
     with pytest.raises(ConfigError, match="2,147,483,648 rows"):
-        driver.load(BlockArrays(rows, rows, empty, empty, empty, empty))
+        driver.load(BlockArrays(rows, rows, empty, empty, empty, empty, empty))
