@@ -34,14 +34,6 @@ CHUNKS_PER_THREAD = 4
 AS_RECORDED = [TRADE_FIELDS.index(name) for name in ("session", "candidate", "buy_row", "sell_row", "sell_price", "label")]
 
 
-def run_kernel(
-    strategy: Strategy, selection: Selection, params: ParamMatrix, config: EngineConfig, *, threads: int = 1
-) -> RunResult:
-    """Runs every parameter row over the selection. Raises as `engine.bind.check_run`, SchemaError for a missing column."""
-    check_run(strategy, selection, params, config)
-    return CompiledKernel(strategy, selection, config).run(params, threads)
-
-
 class CompiledKernel:
     """A strategy bound to a selection: compile and bind once, run many batches of parameter rows.
 

@@ -6,7 +6,7 @@ import pytest
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.emit_cpu import emit_kernel
 from stom_ray.engine import kernel as kernel_module
-from stom_ray.engine.kernel import CompiledKernel, run_kernel
+from stom_ray.engine.kernel import CompiledKernel
 from stom_ray.engine.kernel_bind import Block, batch_windows, split_selection
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.types import EngineConfig, ParamMatrix, Weighting
@@ -59,7 +59,7 @@ def assert_same(got, expected):
 def test_a_window_by_parameter_has_its_own_column_for_each_candidate(market):
     expected = run_reference(strategy_of(), market, rows(), STOM)
     assert len(np.unique(expected.trades.candidate)) == 4
-    assert_same(run_kernel(strategy_of(), market, rows(), STOM), expected)
+    assert_same(CompiledKernel(strategy_of(), market, STOM).run(rows()), expected)
 
 
 def test_batches_after_the_first_reuse_the_binding(market):
@@ -90,7 +90,7 @@ def test_full_buffers_grow_and_lose_nothing(market, monkeypatch):
     expected = run_reference(eager, market, ParamMatrix.from_rows([[]] * 5), STOM)
     monkeypatch.setattr(kernel_module, "FIRST_BUFFER", 1)
     monkeypatch.setattr(kernel_module, "LARGEST_BUFFER", 1)
-    assert_same(run_kernel(eager, market, ParamMatrix.from_rows([[]] * 5), STOM), expected)
+    assert_same(CompiledKernel(eager, market, STOM).run(ParamMatrix.from_rows([[]] * 5)), expected)
     assert len(expected.trades) > 150
 
 
@@ -112,7 +112,7 @@ def test_the_gate_by_parameter_opens_at_each_candidates_row(market):
     params = rows((5, 95.0, 0.5, 20), (40.5, 95.0, 0.5, 20))
     always = strategy_of("매수 = 체결강도 > self.vars[1]\n")
     expected = run_reference(always, market, params, config)
-    assert_same(run_kernel(always, market, params, config), expected)
+    assert_same(CompiledKernel(always, market, config).run(params), expected)
     first = [expected.trades.buy_row[expected.trades.candidate == candidate][0] for candidate in (0, 1)]
     assert first[0] < 40 <= first[1]
 
@@ -124,7 +124,7 @@ def test_a_float_window_stops_one_candidate_and_no_other(market, profile):
     strategy = strategy_of(profile=profile)
     expected = run_reference(strategy, market, params, config)
     for threads in (1, 3):
-        assert_same(run_kernel(strategy, market, params, config, threads=threads), expected)
+        assert_same(CompiledKernel(strategy, market, config).run(params, threads=threads), expected)
     assert [fault.candidate for fault in expected.faults] == ([1, 2, 3] if profile == "stom" else [2, 3])
 
 
@@ -134,7 +134,7 @@ def test_elapsed_expressions_with_parameters_and_counts_are_each_candidates_own(
     config = EngineConfig(profile="corrected", avgtime=3, loaded_lengths=(5,))
     expected = run_reference(strategy, market, rows(), config)
     assert expected.zero_divisions.keys() == {"elapsed:강함:1"}
-    assert_same(run_kernel(strategy, market, rows(), config, threads=2), expected)
+    assert_same(CompiledKernel(strategy, market, config).run(rows(), threads=2), expected)
 
 
 def test_a_fault_in_an_elapsed_expression_ends_the_session_there(market):
@@ -142,14 +142,14 @@ def test_a_fault_in_an_elapsed_expression_ends_the_session_there(market):
     config = EngineConfig(profile="stom", avgtime=30)
     expected = run_reference(strategy, market, rows(), config)
     assert [fault.row for fault in expected.faults] == [4, 6, 4, 8]
-    assert_same(run_kernel(strategy, market, rows(), config), expected)
+    assert_same(CompiledKernel(strategy, market, config).run(rows()), expected)
 
 
 def test_betting_weights_choose_each_rows_quantity(market):
     config = EngineConfig(profile="stom", avgtime=3, weighting=Weighting(2, (-20.0, 0.0, 10.0, 30.0), (0.5, 0.8, 1.0, 1.3, 2.0)))
     expected = run_reference(strategy_of(), market, rows(), config)
     assert len(np.unique(expected.trades.buy_amount // expected.trades.buy_price)) > 3
-    assert_same(run_kernel(strategy_of(), market, rows(), config), expected)
+    assert_same(CompiledKernel(strategy_of(), market, config).run(rows()), expected)
 
 
 def test_a_chain_longer_than_python_nests_is_emitted_flat(market):
@@ -157,12 +157,12 @@ def test_a_chain_longer_than_python_nests_is_emitted_flat(market):
     strategy = strategy_of(f"점수 = 0\n{arms}else:\n    점수 = 500\n매수 = 점수 > self.vars[1] - 30\n")
     expected = run_reference(strategy, market, rows(), STOM)
     assert len(expected.trades) > 10
-    assert_same(run_kernel(strategy, market, rows(), STOM), expected)
+    assert_same(CompiledKernel(strategy, market, STOM).run(rows()), expected)
 
 
 def test_zero_threads_are_refused(market):
     with pytest.raises(ConfigError, match="threads is 0"):
-        run_kernel(strategy_of(), market, rows(), STOM, threads=0)
+        CompiledKernel(strategy_of(), market, STOM).run(rows(), threads=0)
 
 
 def test_instruments_are_split_into_parts_that_cover_all_rows(market):
@@ -229,6 +229,6 @@ def test_a_row_whose_book_cannot_fill_is_closed_unless_it_may_fault(make_panel):
     panel = make_panel([("A", 20230119, 4)], 매도잔량1=[0, 1, 0, 0], **{f"매도잔량{level}": 0 for level in range(2, 6)})
     market = select(panel)
     wealthy = EngineConfig(betting=1_000.0)
-    assert len(run_kernel(strategy_of(profile="corrected"), market, rows(), wealthy).trades) == 0
+    assert len(CompiledKernel(strategy_of(profile="corrected"), market, wealthy).run(rows()).trades) == 0
     assert open_rows(market, "매수 = 체결강도 >= self.vars[1]\n").tolist() == [False, False, False, False]
     assert open_rows(market, "매수 = 1 / self.vars[1] > 0\n").tolist() == [True, True, True, False]

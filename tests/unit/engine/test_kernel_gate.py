@@ -7,7 +7,7 @@ import pytest
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.emit_cpu import emit_kernel
-from stom_ray.engine.kernel import run_kernel
+from stom_ray.engine.kernel import CompiledKernel
 from stom_ray.engine.kernel_bind import Block, batch_windows
 from stom_ray.engine.reference import run_reference
 from stom_ray.engine.row_values_block import BlockValues
@@ -190,4 +190,4 @@ def test_a_length_written_as_a_float_is_not_the_length_written_as_an_int(market)
     config, params = EngineConfig(profile="stom", loaded_lengths=(5,)), ParamMatrix.from_rows([[1]])
     expected = run_reference(strategy, market, params, config)
     assert len(expected.faults) == 1
-    assert run_kernel(strategy, market, params, config).faults == expected.faults
+    assert CompiledKernel(strategy, market, config).run(params).faults == expected.faults
