@@ -6,7 +6,9 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stom_ray.validation.splits import PurgedKFold, WalkForward
+from stom_ray.errors import ConfigError
+from stom_ray.validation.cpcv import CombinatorialPurgedCV
+from stom_ray.validation.splits import PurgedKFold, WalkForward, purged
 
 few = st.integers(0, 4)
 some = st.integers(1, 15)
@@ -42,3 +44,25 @@ def test_purged_folds_test_every_day_once_and_train_at_a_distance(n_days, n_fold
         first, last = fold.test[0], fold.test[-1]
         expected = [day for day in range(n_days) if day < first - purge or day > last + purge + embargo]
         assert fold.train.tolist() == expected
+
+
+@given(n_days=st.integers(4, 60), n_folds=st.integers(2, 7), n_test_folds=st.integers(1, 6), purge=few, embargo=few)
+def test_combinatorial_splits_keep_their_distance_and_every_path_goes_through_all_days(
+    n_days, n_folds, n_test_folds, purge, embargo
+):
+    assume(n_test_folds < n_folds <= n_days)
+    plan = CombinatorialPurgedCV(n_folds, n_test_folds, purge, embargo)
+    try:
+        splits = plan.split(np.arange(n_days))
+    except ConfigError:
+        assume(False)
+    assert (len(splits.train), len(splits.source)) == (plan.n_splits, plan.n_paths)
+    for train, test in zip(splits.train, splits.test, strict=True):
+        expected = purged(n_days, np.flatnonzero(test), purge, embargo)
+        np.testing.assert_array_equal(np.flatnonzero(train), expected)
+    assert np.all(splits.test.sum(axis=0) == plan.n_paths)
+    days = np.arange(n_days)
+    by_path = splits.paths([np.flatnonzero(test) + n_days * number for number, test in enumerate(splits.test)])
+    np.testing.assert_array_equal(by_path % n_days, np.broadcast_to(days, by_path.shape))
+    used = by_path // n_days  # no split's day is on two paths
+    assert all(len(np.unique(column)) == plan.n_paths for column in used.T)
