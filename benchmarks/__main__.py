@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--json OUT.json] [NAME ...]`: run the named benchmarks (all without names), one record each."""
+"""`python -m benchmarks [--json OUT.json] [NAME ...]`: run the named benchmarks (none = all that run here), one record each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import platform
 import sys
 from pathlib import Path
 from typing import Any
+
+from stom_ray.engine.cuda_device import why_no_gpu
 
 MODULES = {
     "ingest": "benchmarks.ingest",
@@ -28,6 +30,8 @@ MODULES = {
     "against-exec": "benchmarks.against",
     "against-vectorbt": "benchmarks.against",
     "peak-memory-gb": "benchmarks.peak_memory",
+    "cuda-grid-medium": "benchmarks.cuda",
+    "cuda-rows-medium": "benchmarks.cuda",
 }  # each module's `run(name)` makes the record: value, unit, equal, peer, ratio, command; or `skipped`, the reason in words
 
 
@@ -43,6 +47,11 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "memory_gib": round(pages / 2**30, 1), "python": platform.python_version()}
 
 
+def all_here() -> list[str]:
+    """Every name, without those of a GPU where there is none."""
+    return [name for name, module in MODULES.items() if module != "benchmarks.cuda" or not why_no_gpu()]
+
+
 def shown(name: str, record: dict[str, Any]) -> str:
     if record.get("skipped"):
         return f"{name:24} skipped: {record['skipped']}"
@@ -52,14 +61,14 @@ def shown(name: str, record: dict[str, Any]) -> str:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}; none = all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODULES)}; none = all that run here")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write the records there")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in MODULES]
     if unknown:
         parser.error(f"unknown benchmark {', '.join(unknown)}; known: {', '.join(MODULES)}")
     records = []
-    for name in options.names or MODULES:
+    for name in options.names or all_here():
         record = {**importlib.import_module(MODULES[name]).run(name), "machine": machine()}
         records.append(record)
         print(shown(name, record), flush=True)

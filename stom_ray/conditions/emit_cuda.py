@@ -123,8 +123,9 @@ PLACE_FIELDS = 5
 class EmittedCuda:
     """source, sums_source: CUDA C that records trades, and that adds up what they earn (names of its walks end in `_sums`).
 
-    Each has kernel `walk`, `fill_elapsed` when fills_elapsed, the two of outcomes when sold_by is not None. sites: what its numbers mean. variables: indices of `self.vars` that the kernels are given, in this order. sold_by: those that
-    the sell text reads.
+    Each has kernel `walk`, `fill_elapsed` when fills_elapsed, the two of outcomes when sold_by is not None. sites: what its
+    numbers mean. variables: indices of `self.vars` that the kernels are given, in this order. sold_by: those that the sell text
+    reads.
     """
 
     source: str

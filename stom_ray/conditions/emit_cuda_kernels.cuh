@@ -43,8 +43,8 @@ if (slot < capacity) {
 }
 
 //// earn
-const whole profit = (whole)net_amount(bought_fee, quantity * (double)SALE_PRICE, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2])
-                   - (whole)bought;
+const double sold = quantity * (double)SALE_PRICE;
+const whole profit = (whole)net_amount(bought_fee, sold, costs[3 * s], costs[3 * s + 1], costs[3 * s + 2]) - (whole)bought;
 const whole held_s = (whole)(COLUMN(SECONDS, i) - since);
 
 //// add

@@ -1,9 +1,10 @@
-"""The evaluator contract on Ray: shards of instruments × blocks of rows."""
+"""The evaluator contract on Ray: shards of instruments × blocks of rows, on processors or one GPU a worker."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from ray.exceptions import RayActorError
 
 from stom_ray.conditions.ir import Strategy
 from stom_ray.distributed.mailbox import Failed
-from stom_ray.distributed.session import cpus_of_session
+from stom_ray.distributed.session import cpus_of_session, gpus_of_session
 from stom_ray.distributed.shipping import portable, shards
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.plans import HowRun
-from stom_ray.engine.types import EngineConfig, Ints, ParamMatrix, RunResult
+from stom_ray.engine.types import EngineConfig, Fault, Ints, ParamMatrix, RunResult
 from stom_ray.errors import ConfigError, StomError, WorkerError
 from stom_ray.metrics.batch import trading_days
 from stom_ray.metrics.stom import Fold
@@ -47,6 +49,10 @@ class Worker:
         """Trades of a shard, kernel seconds, and how it was run."""
         return self._done(shard, SerialEvaluator.run, params)
 
+    def totals(self, shard: int, params: ParamMatrix) -> tuple[Totals | Failed, float, HowRun]:
+        """Sums over a shard, kernel seconds, and how it was run."""
+        return self._done(shard, SerialEvaluator.totals, params)
+
     def _done(
         self, shard: int, work: Callable[[SerialEvaluator, ParamMatrix], Any], params: ParamMatrix
     ) -> tuple[Any, float, HowRun]:
@@ -71,8 +77,9 @@ class RayEvaluator:
 
     n_shards 1: every worker holds the whole selection, shared through the object store, and scores blocks of rows. More: the
     selection is cut into whole instruments; workers run blocks over shards and the figures, which need all instruments
-    of a candidate, are made here. At most `IN_FLIGHT_PER_WORKER` blocks wait at each worker. A lost worker is restarted and its
-    blocks repeated up to `RESTARTS` times. Close it, or use it in a `with`, to give the workers back.
+    of a candidate, are made here. With backend cuda every worker has a GPU of its own. At most `IN_FLIGHT_PER_WORKER` blocks wait
+    at each worker. A lost worker is restarted and its blocks repeated up to `RESTARTS` times. Close it, or use it in a `with`, to
+    give the workers back.
     """
 
     def __init__(
@@ -87,13 +94,18 @@ class RayEvaluator:
         backend: Backend = "auto",
         folds: Sequence[Fold] = (),
     ) -> None:
-        """Raises ConfigError for counts below 1, or more workers than the session has processors; SchemaError as a run does."""
+        """Raises ConfigError for counts below 1 and more workers than the session's processors or GPUs; SchemaError as a run."""
         for name, value in (("workers", workers), ("n_shards", n_shards), ("block_rows", block_rows)):
             if value < 1:
                 raise ConfigError(f"{name} is {value}: expected at least 1")
         cpus = cpus_of_session()
         if workers > cpus:
             raise ConfigError(f"{workers} workers on {cpus} processors of the Ray session: take fewer, or start a larger session")
+        gpus = gpus_of_session()
+        if backend == "cuda" and workers > gpus:
+            raise ConfigError(
+                f"{workers} workers with backend cuda on {gpus} GPUs of the Ray session: take at most one a GPU, or backend cpu"
+            )
         self._selected = selection.selected
         self._scoring = Scoring(config.betting, tuple(folds))
         parts = shards(portable(selection, strategy, config), n_shards)
@@ -105,7 +117,7 @@ class RayEvaluator:
         # Held as long as the workers, since a restarted one reads them again.
         self._refs = [ray.put(item) for item in ((strategy, config, backend, tuple(folds)), *parts)]
         self._workers = [
-            Worker.remote(self._refs)  # type: ignore[attr-defined]
+            Worker.options(num_gpus=int(backend == "cuda")).remote(self._refs)  # type: ignore[attr-defined]
             for _ in range(workers)
         ]
 
@@ -132,11 +144,26 @@ class RayEvaluator:
         blocks = [np.arange(at, min(at + self._block_rows, len(params))) for at in range(0, len(params), self._block_rows)]
         parts: dict[int, dict[int, Any]] = {number: {} for number in range(len(blocks))}
         tables: dict[int, ScoreTable] = {}
-        for number, shard, found in self._results(params, blocks):
+        for number, shard, found in self._results("score" if len(self._rows) == 1 else "run", params, blocks):
             parts[number][shard] = found
             if len(parts[number]) == len(self._rows):
                 tables[number] = self._table(parts.pop(number), len(blocks[number]))
         return join_tables([tables[number] for number in range(len(blocks))], len(self.days), len(self._scoring.folds))
+
+    def totals(self, params: ParamMatrix) -> Totals:
+        """Sums of every row, those of `Engine.totals`: no trade travels. Raises as `evaluate`."""
+        pieces = np.array_split(np.arange(len(params)), -(-len(self._workers) // len(self._rows)))
+        blocks = [rows for rows in pieces if len(rows)]
+        totals = Totals.zeros(len(params), np.unique(self._selected.session_day))
+        first_row = np.cumsum([0, *self._rows])
+        faults: dict[int, Fault] = {}
+        for number, shard, found in self._results("totals", params, blocks):
+            totals.add(found, blocks[number])
+            for fault in found.faults:
+                candidate, row = int(blocks[number][fault.candidate]), fault.row + int(first_row[shard])
+                if candidate not in faults or row < faults[candidate].row:
+                    faults[candidate] = replace(fault, candidate=candidate, row=row)
+        return totals.without(tuple(faults[candidate] for candidate in sorted(faults)))
 
     def close(self) -> None:
         for worker in self._workers:
@@ -156,9 +183,8 @@ class RayEvaluator:
         merged = merge_shards([found[shard] for shard in range(len(self._rows))], self._sessions, self._rows)
         return self._scoring.table(merged, n, self._selected)
 
-    def _results(self, params: ParamMatrix, blocks: Sequence[Ints]) -> Iterator[tuple[int, int, Any]]:
-        """(block, shard, result), in the order in which they come in."""
-        method = "score" if len(self._rows) == 1 else "run"
+    def _results(self, method: str, params: ParamMatrix, blocks: Sequence[Ints]) -> Iterator[tuple[int, int, Any]]:
+        """(block, shard, result) of a method of `Worker`, in the order in which they come in."""
         waiting = deque((number, shard) for number in range(len(blocks)) for shard in range(len(self._rows)))
         running: dict[Any, tuple[int, int, int]] = {}
         free = deque(range(len(self._workers))) * IN_FLIGHT_PER_WORKER

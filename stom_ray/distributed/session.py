@@ -94,6 +94,11 @@ def cpus_of_session() -> int:
     return int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
 
 
+def gpus_of_session() -> int:
+    """GPUs of the whole cluster."""
+    return int(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
+
+
 def _info(*, owned: bool) -> SessionInfo:
     return SessionInfo(cpus_of_session(), ray.get_runtime_context().gcs_address, owned)
 

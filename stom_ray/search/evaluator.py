@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stom_ray.conditions.ir import Strategy
 from stom_ray.engine.backtest import Engine
+from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import EngineConfig, Fault, Floats, Ints, ParamMatrix, RunResult, Trades
 from stom_ray.errors import OutOfRoomError
@@ -129,6 +130,14 @@ class SerialEvaluator:
         self._kernel_s += time.perf_counter() - start
         self._how = self._how.and_then(self._engine.how)
         return result
+
+    def totals(self, params: ParamMatrix) -> Totals:
+        """Sums only: on the CPU and on a GPU no trade is kept for them."""
+        start = time.perf_counter()
+        totals = self._engine.totals(params)
+        self._kernel_s += time.perf_counter() - start
+        self._how = self._how.and_then(self._engine.how)
+        return totals
 
     def _runs(self, params: ParamMatrix) -> Iterator[tuple[int, RunResult]]:
         at = 0

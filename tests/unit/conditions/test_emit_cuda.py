@@ -103,8 +103,9 @@ def test_nvidias_compiler_takes_the_source(profile, architecture, nvrtc):
     assert size > 0
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("adds", [False, True], ids=["records", "adds up"])
+@pytest.mark.parametrize(
+    ("adds", "architecture"), [(True, one) for one in ARCHITECTURES] + [(False, one) for one in ARCHITECTURES[:1]]
+)
 def test_nvidias_compiler_takes_outcomes_that_are_looked_up(adds, architecture, nvrtc):
     sell = "매도 = 수익률 >= self.vars[2] or 최고수익률 - 수익률 > 체결강도평균(30)"
     emitted = emit_cuda(strategy(sell=sell, elapsed="급등;급락;등락율 > 5;현재가N(5) > 현재가"), "tick_v1")

@@ -8,7 +8,7 @@ import pytest
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.engine import cuda_device
-from stom_ray.engine.backtest import choose_backend, run
+from stom_ray.engine.backtest import Engine, choose_backend, run
 from stom_ray.engine.cuda_device import CupyDevice, why_no_gpu
 from stom_ray.engine.types import EngineConfig, ParamMatrix
 from stom_ray.errors import ConfigError
@@ -145,6 +145,11 @@ def test_backtest_and_evaluator_run_on_the_gpu_when_asked_to(make_panel, cuda_em
         for name, values in vars(expected.trades).items():
             assert getattr(result.trades, name).tobytes() == values.tobytes(), name
     assert len([name for name, _ in device.launches if name.startswith("walk")]) == 3
+    engine = Engine(STRATEGY, selection, config, backend="cuda")
+    totals = engine.totals(params)
+    assert (totals.trades[0], totals.profit[0]) == (len(expected.trades), expected.trades.profit.sum())
+    assert (engine.how.backend, engine.how.plans[0].name) == ("cuda", "cuda")
+    assert device.launches[-1][0].endswith("_sums")
 
 
 def test_a_source_that_the_compiler_refuses_is_an_error_of_ours(cupy):
