@@ -38,7 +38,7 @@ def run_reference(strategy: Strategy, selection: Selection, params: ParamMatrix,
     zero_divisions: dict[str, int] = {}
     with np.errstate(all="ignore"):
         for candidate in range(len(params)):
-            run = CandidateRun(interpreter, binding, config, candidate, _variables(params, candidate))
+            run = CandidateRun(interpreter, binding, config, candidate, variables_of(params, candidate))
             fault = run.over_all_sessions()
             if fault is not None:
                 faults.append(fault)
@@ -49,7 +49,7 @@ def run_reference(strategy: Strategy, selection: Selection, params: ParamMatrix,
     return RunResult(trades_from(trades), tuple(faults), zero_divisions)
 
 
-def _variables(params: ParamMatrix, candidate: int) -> tuple[int | float, ...]:
+def variables_of(params: ParamMatrix, candidate: int) -> tuple[int | float, ...]:
     """self.vars of one row, ints and floats as the user wrote them."""
     values, is_float = params.values[candidate], params.is_float[candidate]
     return tuple(float(value) if real else int(value) for value, real in zip(values, is_float, strict=True))
@@ -74,6 +74,11 @@ class CandidateRun:
     @property
     def panel(self) -> Panel:
         return self.binding.rows.panel
+
+    @property
+    def gate(self) -> int | float:
+        """데이터길이 from which decisions are made."""
+        return self.variables[0] if self.config.gate_var0 else self.config.avgtime
 
     @property
     def costs(self) -> CostModel:
@@ -106,7 +111,7 @@ class CandidateRun:
     def _session(self) -> Fault | None:
         frame, offsets = self.frame, self.panel.offsets
         start, last = int(offsets[self.session]), int(offsets[self.session + 1]) - 1
-        gate = self.variables[0] if self.config.gate_var0 else self.config.avgtime
+        gate = self.gate
         text = ""
         try:
             for frame.row in range(start, last):
@@ -138,7 +143,7 @@ class CandidateRun:
         if not self.interpreter.buys(frame):
             return
         price = fill_price(
-            quantity, self.config.ask_levels, _levels(binding.ask_prices, frame.row), _levels(binding.ask_sizes, frame.row)
+            quantity, self.config.ask_levels, levels_of(binding.ask_prices, frame.row), levels_of(binding.ask_sizes, frame.row)
         )
         if price <= 0:
             return
@@ -160,7 +165,10 @@ class CandidateRun:
         if not self.interpreter.sells(frame):
             return
         price = fill_price(
-            frame.quantity, self.config.bid_levels, _levels(binding.bid_prices, frame.row), _levels(binding.bid_sizes, frame.row)
+            frame.quantity,
+            self.config.bid_levels,
+            levels_of(binding.bid_prices, frame.row),
+            levels_of(binding.bid_sizes, frame.row),
         )
         if price > 0:
             self._book(int(price), frame.label)
@@ -186,8 +194,8 @@ class CandidateRun:
             frame.quantity,
             last_price(binding.price, frame.row),
             self.config.bid_levels,
-            _levels(binding.bid_prices, frame.row),
-            _levels(binding.bid_sizes, frame.row),
+            levels_of(binding.bid_prices, frame.row),
+            levels_of(binding.bid_sizes, frame.row),
         )
         self._book(int(price), FORCED_SALE)
 
@@ -218,6 +226,7 @@ class CandidateRun:
         frame.buy_row = -1
 
 
-def _levels(columns: FiveLevels, row: int) -> Levels:
+def levels_of(columns: FiveLevels, row: int) -> Levels:
+    """Prices or sizes of one row's five levels, best first."""
     first, second, third, fourth, fifth = (float(column[row]) for column in columns)
     return first, second, third, fourth, fifth
