@@ -10,13 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stom_ray.conditions.terms import Atom
-from stom_ray.engine.planned.cut import Cut, buy_column, tick_column
+from stom_ray.engine.planned.cut import Cut, Script, buy_column, tick_column
+from stom_ray.engine.planned.exits import RETRACE, TIME
 from stom_ray.engine.planned.parameters import ParameterValues
 from stom_ray.engine.planned.transposed import prefix_tables
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,9 @@ def padded(tables: list[Floats]) -> Floats:
 
 @dataclass(frozen=True)
 class Transposed:
-    """ordered: (n_terms, n) distinct thresholds ascending. n_distinct: (n_terms,). prefix: (n_terms, n + 1, n_words) bit sets."""
+    """ordered: (n_terms, a power of two) distinct thresholds ascending, inf behind the end. n_distinct: (n_terms,). prefix:
+    (n_terms, most + 1, n_words) bit sets.
+    """
 
     ordered: Floats
     n_distinct: Ints
@@ -188,7 +192,28 @@ def transpose(buys: Floats) -> Transposed:
     """buys: (n, n_thresholds)."""
     places, tables = ranked(buys)
     n_words = (len(places) + 63) >> 6
-    ordered = padded(tables)
-    prefix = np.empty((len(tables), ordered.shape[1] + 1, n_words), dtype=np.uint64)
+    n_distinct = np.array([len(table) for table in tables], dtype=np.int64)
+    most = int(n_distinct.max(initial=0))
+    ordered = np.full((len(tables), 1 << most.bit_length()), np.inf)
+    for k, table in enumerate(tables):
+        ordered[k, : len(table)] = table
+    prefix = np.empty((len(tables), most + 1, n_words), dtype=np.uint64)
     prefix_tables(np.ascontiguousarray(places.T), n_words, prefix)
-    return Transposed(ordered, np.array([len(table) for table in tables], dtype=np.int64), prefix)
+    return Transposed(ordered, n_distinct, prefix)
+
+
+def exit_levels(exits: Floats, script: Script) -> tuple[Floats, Floats, Ints, Ints]:
+    """The exit values, and for reasons that are searched (of one atom) their distinct values, as `walk_rows` wants them.
+
+    exits: (n, n_atoms).
+    """
+    places, tables = [np.zeros(len(exits), dtype=np.int64) for _ in script.kinds], [np.empty(0) for _ in script.kinds]
+    for reason in script.searched:
+        value = exits[:, script.starts[reason]]
+        if script.kinds[reason] == TIME:
+            places[reason] = np.ceil(value.clip(1.0, DAY_S)).astype(np.int64)  # a row is at least a second after the entry
+        elif script.kinds[reason] != RETRACE:
+            places[reason], tables[reason] = distinct(value)
+    counts = np.array([len(table) for table in tables], dtype=np.int64)
+    place = np.column_stack(places) if places else np.zeros((len(exits), 0))
+    return exits, padded(tables), counts, place.astype(np.int32)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.kernel_runtime import forced_sale_price, sale_price
+from stom_ray.engine.planned.index import NONE
 from stom_ray.machine_code import njit
 
 Rows32 = NDArray[np.int32]
@@ -26,7 +27,7 @@ PCT, PEAK, TROUGH, DRAWDOWN, HELD, RATIO, GAP, TICK = range(8)  # quantities of 
 RISE, FALL, TRAIL, RETRACE, TIME, TERM, SCAN = range(7)  # how a reason is searched
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def touch(market, start, end):
     """Reads a session's exit columns in order, a cache line at a time, so that the jumps to come find them near."""
     found = 0.0
@@ -36,19 +37,19 @@ def touch(market, start, end):
     return found
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def pct_at(price: float, bought: float, quantity: float, cost: tuple[float, float, float]) -> float:
     return profit_pct(bought, net_amount(bought, quantity * price, cost[0], cost[1], cost[2]))
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def estimate(bought: float, paid: float, cost: tuple[float, float, float]) -> tuple[float, float, float]:
     """(a, b, slack): 수익률 is within `slack` of a * price - b. paid: the buy price, bought: KRW spent."""
     a = 100.0 * (1.0 - cost[0] - cost[1]) / paid
     return a, 100.0 * (1.0 + cost[1]), 0.01 + 100.0 * (2.0 * cost[2] + 3.0) / bought
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_rise(prices, higher, row, bound, value, bought, quantity, cost, scale):
     """The first row from `row` on, below `bound`, with 수익률 >= value; else `bound`. scale: (% per KRW, offset, slack)."""
     enough = (value - scale[2] + scale[1]) / scale[0]
@@ -62,7 +63,7 @@ def first_rise(prices, higher, row, bound, value, bought, quantity, cost, scale)
         row = higher[row]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_fall(prices, lower, row, bound, value, bought, quantity, cost, scale):
     """The first row from `row` on, below `bound`, with -수익률 >= value; else `bound`."""
     enough = (scale[2] + scale[1] - value) / scale[0]
@@ -76,7 +77,7 @@ def first_fall(prices, lower, row, bound, value, bought, quantity, cost, scale):
         row = lower[row]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_drawdown(prices, higher, lower, lows, row, bound, value, bought, quantity, cost, scale):
     """The first row from `row` (where the position is first looked at) on with 최고수익률 - 수익률 >= value; else `bound`.
 
@@ -98,7 +99,7 @@ def first_drawdown(prices, higher, lower, lows, row, bound, value, bought, quant
     return bound
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def first_retrace(prices, higher, lower, lows, row, bound, reason, values, bought, quantity, cost, scale, script):
     """The first row from `row` on where 수익률 is down to the mark that goes with 최고수익률; else `bound`.
 
@@ -136,7 +137,7 @@ def first_retrace(prices, higher, lower, lows, row, bound, reason, values, bough
     return bound
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_time(seconds, entry, row, bound, value):
     """The first row from `row` on that is at least `value` seconds after the entry; else `bound`.
 
@@ -159,7 +160,7 @@ def first_time(seconds, entry, row, bound, value):
     return high
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_term(term, higher, row, bound, value):
     """The first row from `row` on with term >= value; else `bound`."""
     while row < bound and term[row] < value:
@@ -167,7 +168,7 @@ def first_term(term, higher, row, bound, value):
     return min(np.int64(row), bound)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def holds(reason, row, entry, pct, peak, trough, values, market, script):
     """Whether every atom of a reason holds on a row. values: (n_atoms,) of one candidate."""
     starts, quantities, signs, strict = script[0], script[1], script[2], script[7]
@@ -195,7 +196,7 @@ def holds(reason, row, entry, pct, peak, trough, values, market, script):
     return True
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def earliest(entry, bound, only_scanned, bought, quantity, cost, scale, values, market, script):
     """A row before which no reason holds, by the atoms that hold for good once they do: a peak, a trough, a time reached."""
     starts, quantities, signs, kinds = script[0], script[1], script[2], script[3]
@@ -214,7 +215,7 @@ def earliest(entry, bound, only_scanned, bought, quantity, cost, scale, values, 
     return found
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def scan(entry, row, bound, only_scanned, exact, bought, quantity, cost, scale, values, market, script):
     """The first row of [row, bound) on which a reason holds, row by row; else `bound`.
 
@@ -251,7 +252,7 @@ def scan(entry, row, bound, only_scanned, exact, bought, quantity, cost, scale, 
     return bound
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_holding(entry, row, bound, reason, values, bought, quantity, cost, scale, market, script):
     """The first row of [row, bound) on which a searched reason holds; else `bound`. values: (n_atoms,)."""
     kind = script[3][reason]
@@ -272,67 +273,111 @@ def first_holding(entry, row, bound, reason, values, bought, quantity, cost, sca
     return first_term(market[6][term], market[5][term], row, bound, value)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def list_records(entry, bound, bought, quantity, cost, scale, market, script, values, rows, counts):
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def list_records(entry, bound, bought, quantity, cost, scale, market, script, levels, n_levels, records):
     """Per searched reason the rows of (entry, bound) on which its quantity is higher than ever since the entry.
 
-    values, rows: (n_reasons, longest session) out; counts: (n_reasons,) out. TIME needs none.
+    levels: (n_reasons, most) ascending, of which n_levels (n_reasons,); nothing is listed below the lowest and beyond the highest.
+    records: values and rows (n_reasons, longest session), and how many (n_reasons,), out. TIME and RETRACE have none.
     """
     starts, quantities, kinds = script[0], script[1], script[3]
     prices, higher, lower, lows = market[0], market[2], market[3], market[4]
+    values, rows, counts = records
     for reason in script[5]:
+        counts[reason] = 0
+        if n_levels[reason] == 0:
+            continue
         kind = kinds[reason]
+        lowest, highest = levels[reason, 0], levels[reason, n_levels[reason] - 1]
         n = 0
         row = entry + 1
         if kind in (RISE, FALL):
             chain = higher if kind == RISE else lower
             sign = 1.0 if kind == RISE else -1.0
+            enough = (lowest - scale[2] + sign * scale[1]) / scale[0]
             while row < bound:
-                values[reason, n] = sign * pct_at(prices[row], bought, quantity, cost)
-                rows[reason, n] = row
-                n += 1
+                if sign * prices[row] >= enough:
+                    value = sign * pct_at(prices[row], bought, quantity, cost)
+                    values[reason, n] = value
+                    rows[reason, n] = row
+                    n += 1
+                    if value >= highest:
+                        break
                 row = np.int64(chain[row])
         elif kind == TRAIL:
-            best = -1.0
-            while row < bound:
+            best = lowest
+            while row < bound and (n == 0 or best < highest):
                 following = min(np.int64(higher[row]), bound)
                 peak = max(prices[row] * scale[0] - scale[1] + scale[2], 0.0)
-                if peak - (lows[row] * scale[0] - scale[1]) + scale[2] > best:
+                if peak - (lows[row] * scale[0] - scale[1]) + scale[2] >= best:
                     peak = max(pct_at(prices[row], bought, quantity, cost), 0.0)
+                    enough = (peak - best + scale[2] + scale[1]) / scale[0]
                     at = row
                     while at < following:
-                        found = peak - pct_at(prices[at], bought, quantity, cost)
-                        if found > best:
-                            best = found
-                            values[reason, n] = found
-                            rows[reason, n] = at
-                            n += 1
+                        if prices[at] <= enough:
+                            found = peak - pct_at(prices[at], bought, quantity, cost)
+                            if found >= best:
+                                best = found
+                                values[reason, n] = found
+                                rows[reason, n] = at
+                                n += 1
                         at = np.int64(lower[at])
                 row = following
         elif kind == TERM:
             term = quantities[starts[reason]] - TICK
             while row < bound:
-                values[reason, n] = market[6][term, row]
-                rows[reason, n] = row
-                n += 1
+                value = market[6][term, row]
+                if value >= lowest:
+                    values[reason, n] = value
+                    rows[reason, n] = row
+                    n += 1
+                    if value >= highest:
+                        break
                 row = np.int64(market[5][term, row])
         counts[reason] = n
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def first_record(values, rows, count, value, bound):
-    """The row of the first of `count` ascending records with at least `value`, if below `bound`; else `bound`."""
-    low, left = np.int64(0), count
-    while left > 1:  # no branch on the comparison, which nothing could predict
-        half = left >> 1
-        low += half * np.int64(values[low + half - 1] < value)
-        left -= half
-    if left == 1:
-        low += np.int64(values[low] < value)
-    return min(rows[low], bound) if low < count else bound
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def rows_by_level(levels, n_levels, values, rows, count, out):
+    """out[d]: the row of the first of `count` ascending records with at least the d-th level; NONE without one.
+
+    levels: n_levels ascending numbers.
+    """
+    done = np.int64(0)
+    for record in range(count):
+        upto = done + count_up_to(levels[done:n_levels], n_levels - done, values[record])
+        for d in range(done, upto):
+            out[d] = rows[record]
+        done = upto
+    for d in range(done, n_levels):
+        out[d] = NONE
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
+def count_up_to(ordered, count, value):
+    """How many of the first `count` ascending numbers are <= value."""
+    low = 0
+    while count > 1:  # no branch on the comparison, which nothing could predict
+        half = count >> 1
+        low += half * np.int64(ordered[low + half - 1] <= value)
+        count -= half
+    return low + np.int64(count == 1 and ordered[low] <= value)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def rows_by_second(seconds, start, end, span, out):
+    """out[d]: the first row of [start, end) at least d seconds after `start`; NONE without one. d: 0 to span."""
+    done = 0
+    for row in range(start, end):
+        upto = np.int64(seconds[row] - seconds[start])
+        for d in range(done, upto + 1):
+            out[d] = row
+        done = upto + 1
+    for d in range(done, span + 1):
+        out[d] = NONE
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def reason_at(entry, row, bought, quantity, cost, values, market, script):
     """The first reason that holds on a row, by number."""
     prices = market[0]
@@ -349,7 +394,7 @@ def reason_at(entry, row, bought, quantity, cost, values, market, script):
     return -1
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def book_price(bids, row, quantity, levels):
     """`sale_price`, looking no further than the best bid when that takes it all."""
     if bids[5, row] >= quantity and bids[0, row] > 0.0:
@@ -357,7 +402,7 @@ def book_price(bids, row, quantity, levels):
     return sale_price(bids, row, quantity, levels)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, values, market, script):
     """(row, price) of the sale of a position for which a reason first holds on `row`; `last` is the forced sale's."""
     while row < last:

@@ -23,7 +23,7 @@ TRADE, WIN, HELD_BITS = 1, 1 << 16, 32  # counters packed in one word: trades, t
 COUNTABLE = 24_000  # entries that they can count, and sessions of 86,400 seconds
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def number_rows(rows, count, start, size, out):
     """out[i]: how many of the first `count` rows are below row start + i. i: 0 to size."""
     done = 0
@@ -36,7 +36,7 @@ def number_rows(rows, count, start, size, out):
         out[i] = count
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def first_rows(entry, last, bought, quantity, cost, scale, exits, market, script, firsts):
     """firsts[reason, d]: the first row on which a searched reason holds with the d-th of its values, or one after every sale."""
     values, example, n_distinct = exits[0], exits[1], exits[2]
@@ -56,7 +56,7 @@ def first_rows(entry, last, bought, quantity, cost, scale, exits, market, script
             bound = min(bound, latest + 1)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market, script, firsts):
     """(row, reason) of the first sale by the x-th combination of exit values; reason -1: not known, or the forced sale."""
     values, place = exits[0][x], exits[3]
@@ -76,7 +76,7 @@ def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market,
     return row, found
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
     """Works out the outcome of an entry at rows[u] for every combination of exit values, or takes it from the table.
 
@@ -122,7 +122,7 @@ def outcome_arrays(cells):
     return following, profit, counters, np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells, np.int64)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome):
     following, profit, counters, sale_row, sale_krw, sale_reason = outcome
     at = u * n + x
@@ -136,7 +136,7 @@ def keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, re
     sale_reason[at] = reason
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def next_set(bits, n_words, at):
     """The first set bit from `at` on, -1 without one."""
     w = at >> 6
@@ -151,7 +151,7 @@ def next_set(bits, n_words, at):
     return (w << 6) + lowest_bit(word)
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def slot_of(mask, n_words):
     found = np.uint64(0)
     for w in range(n_words):
@@ -159,7 +159,7 @@ def slot_of(mask, n_words):
     return np.int64(found >> np.uint64(64 - SLOT_BITS))
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def remembered(seen, masks, slot, session, mask, n_words):
     if seen[slot] != session:
         return False
@@ -314,7 +314,7 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
     return recorded
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def make_room(counted, tallies, pending, entries):
     """Before that many more entries are counted on top of those pending; returns what is pending then."""
     if pending + entries <= COUNTABLE:
@@ -323,7 +323,7 @@ def make_room(counted, tallies, pending, entries):
     return entries
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def add_tallies(counted, tallies):
     """Unpacks counters into (3, n) trades, wins and seconds, and clears them."""
     for j in range(len(counted)):
@@ -333,7 +333,7 @@ def add_tallies(counted, tallies):
         counted[j] = 0
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, out):
     """out[k, d]: which of the surviving rows pass the d-th value of term k."""
     for k in range(len(n_distinct)):

@@ -132,7 +132,7 @@ def _grid(piece: GridPiece, longest: int) -> tuple[int, int]:
 
 
 def _rows(piece: RowsPiece, longest: int) -> tuple[int, int]:
-    kept = piece.transposed.prefix.nbytes + piece.transposed.ordered.nbytes + 2 * piece.exits.nbytes
+    kept = piece.transposed.prefix.nbytes + piece.transposed.ordered.nbytes + 2 * sum(array.nbytes for array in piece.exits)
     records = PAIR * len(piece.script.labels) * longest
     return kept, records + 64 * len(piece.rows)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from stom_ray.engine.kernel_bind import Block
-from stom_ray.engine.planned.candidates import Candidates, Shared, Transposed, transpose
+from stom_ray.engine.planned.candidates import Candidates, Shared, Transposed, exit_levels, transpose
 from stom_ray.engine.planned.cut import Script
 from stom_ray.engine.planned.grid import walk_grid
 from stom_ray.engine.planned.labels import find_reasons
@@ -166,7 +166,7 @@ class RowsPiece(Piece):
         super().__init__()
         self.candidates, self.rows, self.script, self.bid_levels = candidates, rows, script, bid_levels
         buys = np.ascontiguousarray(candidates.buys[rows])
-        self.exits = np.ascontiguousarray(candidates.exits[rows])
+        self.exits = exit_levels(np.ascontiguousarray(candidates.exits[rows]), script)
         self.transposed: Transposed = transpose(buys)
         self.loose = np.ascontiguousarray(buys.min(axis=0))
 

@@ -16,7 +16,7 @@ Words = NDArray[np.uint64]
 FEW = 8  # rows of a word that are tested one by one
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def pack(allowed, offsets, words, out):
     """Sets bit r of words[s] + w for every allowed row 64 w + r of session s. out: zeros."""
     for s in range(len(offsets) - 1):
@@ -26,7 +26,7 @@ def pack(allowed, offsets, words, out):
                 out[words[s] + (at >> 6)] |= np.uint64(1) << np.uint64(at & 63)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def highest_by_word(terms, offsets, words, out):
     """out[w, k]: the highest value of term k within word w, -inf without one."""
     for k in range(len(terms)):
@@ -37,7 +37,7 @@ def highest_by_word(terms, offsets, words, out):
                     out[w, k] = terms[k, i]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def survivors(session, terms, highest, loosest, order, gate, offsets, words, out):
     """Writes the rows of a session that pass the gate and every term's loosest value to `out`; returns how many."""
     start, end = offsets[session], offsets[session + 1]

@@ -16,9 +16,9 @@ from stom_ray.engine.planned.exits import (
     book_price,
     estimate,
     first_holding,
-    first_record,
-    first_time,
     list_records,
+    rows_by_level,
+    rows_by_second,
     scan,
     sell_from,
     touch,
@@ -29,10 +29,10 @@ from stom_ray.engine.planned.words import count_bits, lowest_bit
 from stom_ray.machine_code import njit
 
 TOUCHED = 20_000  # rows to buy on × candidates from which it pays to read a session's columns beforehand
-LISTED = 4  # candidates that enter together, from which their exits are looked up in one list
+LISTED = 8  # candidates that enter together, from which their exits are looked up in tables
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def prefix_tables(ranks, n_words, out):
     """out[k, r]: candidates whose threshold of term k has a rank below r. ranks: (n_terms, n_candidates)."""
     n_terms, n = ranks.shape
@@ -47,68 +47,98 @@ def prefix_tables(ranks, n_words, out):
                 out[k, r, w] |= out[k, r - 1, w]
 
 
-@njit(cache=True, error_model="numpy", nogil=True, forceinline=True)
-def count_up_to(ordered, count, value):
-    """How many of the first `count` ascending numbers are <= value."""
-    low = 0
-    while count > 1:  # no branch on the comparison, which nothing could predict
-        half = count >> 1
-        low += half * np.int64(ordered[low + half - 1] <= value)
-        count -= half
-    return low + np.int64(count == 1 and ordered[low] <= value)
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def passed(z, rows, count, ordered, n_distinct, out):
+    """out[k, u]: how many of the thresholds of term k the u-th row passes. ordered: (n_terms, a power of two), inf behind the end.
+
+    All rows in step: a search alone would wait for each of its steps.
+    """
+    n_terms, width = ordered.shape
+    for k in range(n_terms):
+        for u in range(count):
+            out[k, u] = 0
+        half = np.int32(width >> 1)
+        while half > 0:
+            for u in range(count):
+                middle = out[k, u] + half
+                out[k, u] = middle if ordered[k, middle - 1] <= z[k, rows[u]] else out[k, u]
+            half >>= 1
+        for u in range(count):
+            out[k, u] = min(out[k, u], n_distinct[k])
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def walk_rows(sessions, block, terms, buys, levels, values, market, script, costs, record, sums, trades, resume):
-    """Runs every candidate over sessions[resume[0]:]. Returns the number of trades recorded.
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def exit_tables(entry, bound, bought, quantity, cost, scale, market, script, levels, n_levels, records, width, table):
+    """table[reason * width + d]: the first row of (entry, bound) on which a searched reason holds with the d-th of its levels."""
+    list_records(entry, bound, bought, quantity, cost, scale, market, script, levels, n_levels, records)
+    values, rows, counts = records
+    for reason in script[5]:
+        if script[3][reason] not in (TIME, RETRACE):
+            out = table[reason * width : (reason + 1) * width]
+            rows_by_level(levels[reason], n_levels[reason], values[reason], rows[reason], counts[reason], out)
 
-    As `grid.walk_grid`; buys: ordered thresholds (n_terms, n_candidates), how many are distinct (n_terms,), prefix tables
-    (n_terms, n_distinct + 1, n_words). values: (n_candidates, n_atoms).
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def search(entry, row, found, last, reasons, bought, quantity, cost, scale, values, market, script):
+    """(row, reason) of the first reason that holds, of those given and `found` on `row`. values: (n_atoms,)."""
+    for reason in reasons:
+        bound = min(row + 1, last)
+        at = first_holding(entry, entry + 1, bound, reason, values, bought, quantity, cost, scale, market, script)
+        if at < row or (at == row and at < last and reason < found):
+            row, found = at, reason
+    return row, found
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, after, sales):
+    """after: number of the first surviving row behind the sale."""
+    prices, gains, counters, following = sales
+    gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
+    held = np.int64(seconds[row] - seconds[entry])
+    prices[slot] = price
+    gains[slot] = gain
+    counters[slot] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
+    following[slot] = after
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def walk(sessions, block, terms, buys, levels, exits, market, script, costs, record, sums, trades, resume, how, scratch):
+    """`walk_rows` with its working memory. how: reasons that are looked up in tables, and that are searched; the longest time in
+    seconds; the time that ends every position first (-1 without one), and after how many seconds.
     """
     offsets, words, gate, highest, exact_from = block
     z, loosest, order = terms
     ordered, n_distinct, prefix = buys
+    values, exit_levels, n_levels, place = exits
     day_of, day_profit, tallies = sums
-    counted = np.zeros(tallies.shape[1], dtype=np.int64)
-    pending = 0
-    n = len(values)
-    n_words = (n + 63) >> 6
+    in_tables, searched, span, first_to_end, longest_wait = how
+    counted, (rows, number), (waiting, after), (free, buying, ranks), records, (table, begin), sales, made = scratch
+    prices, gains, counters, following = sales
     seconds, bids, entries = market[1], market[7], market[8]
-    starts, search_order, any_scan = script[0], script[5], script[6]
-    longest = 0
-    for s in sessions:
-        longest = max(longest, offsets[s + 1] - offsets[s])
-    rows = np.empty(longest, dtype=np.int64)
-    number = np.empty(longest + 1, dtype=np.int32)
-    waiting = np.empty(longest + 1, dtype=np.int32)
-    after = np.empty(n, dtype=np.int32)
-    free = np.empty(n_words, dtype=np.uint64)
-    buying = np.empty(n_words, dtype=np.uint64)
-    kinds = script[3]
-    record_values = np.empty((len(kinds), longest), dtype=np.float64)
-    record_rows = np.empty((len(kinds), longest), dtype=np.int64)
-    record_counts = np.zeros(len(kinds), dtype=np.int64)
-    longest_hold = np.full(len(kinds), -np.inf)
-    for reason in search_order:
-        for c in range(n):
-            longest_hold[reason] = max(longest_hold[reason], values[c, starts[reason]])
-    touched = np.zeros(1)  # kept, so that the reading is not taken for idle
+    kinds, any_scan = script[3], script[6]
+    n, n_words, longest = len(values), len(free), len(made)
+    width = exit_levels.shape[1]
+    by_second = len(kinds) * width
+    pending = 0
+    serial = 0  # of the entry for which a row's sale was worked out
     recorded = 0
     for turn in range(resume[0], len(sessions)):
         s = sessions[turn]
         count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows)
         if count == 0:
             continue
-        last = offsets[s + 1] - 1
+        start, last = offsets[s], offsets[s + 1] - 1
         cost = (costs[s, 0], costs[s, 1], costs[s, 2])
         if not record:
             pending = make_room(counted, tallies, pending, count)
         earned = day_profit[day_of[s]]
         begun = recorded
-        number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
+        number_rows(rows, count, start, last + 1 - start, number)
         waiting[:count] = -1
         if count * n > TOUCHED:
-            touched[0] = touch(market, offsets[s], last + 1)
+            prices[longest] = touch(market, start, last + 1)  # kept, so that the reading is not taken for idle
+        rows_by_second(seconds, start, last + 1, 2 * span + 1, table[by_second:])
+        passed(z, rows, count, ordered, n_distinct, ranks)
         free[:] = ~np.uint64(0)
         for u in range(count):
             c = waiting[u]
@@ -121,7 +151,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
             some = np.uint64(1)
             for k in order:
                 some = np.uint64(0)
-                among = prefix[k, count_up_to(ordered[k], n_distinct[k], z[k, entry])]
+                among = prefix[k, ranks[k, u]]
                 for w in range(n_words):
                     both = buying[w] & among[w]
                     buying[w] = both
@@ -130,6 +160,7 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                     break
             if some == 0:
                 continue
+            serial += 1
             quantity, paid = entries[0, entry], entries[1, entry]
             bought = quantity * paid
             scale = estimate(bought, paid, cost)
@@ -139,13 +170,15 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                 together += count_bits(buying[w])
             listed = exact and together >= LISTED
             if listed:
+                second = by_second + np.int64(seconds[entry] - seconds[start])
                 bound = last
-                for reason in search_order:
-                    if kinds[reason] == TIME:
-                        bound = min(bound, first_time(seconds, entry, entry + 1, bound, longest_hold[reason]) + 1)
-                list_records(
-                    entry, bound, bought, quantity, cost, scale, market, script, record_values, record_rows, record_counts
+                if first_to_end >= 0:
+                    bound = min(last, np.int64(table[second + longest_wait]) + 1)
+                exit_tables(
+                    entry, bound, bought, quantity, cost, scale, market, script, exit_levels, n_levels, records, width, table
                 )
+                for i in range(len(in_tables)):
+                    begin[i] = second if kinds[in_tables[i]] == TIME else in_tables[i] * width
             for w in range(n_words):
                 word = buying[w]
                 free[w] &= ~word
@@ -153,37 +186,42 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                     c = (w << 6) + lowest_bit(word)
                     word &= word - np.uint64(1)
                     row, found = last, -1
-                    if exact:
-                        for reason in search_order:
-                            value = values[c, starts[reason]]
-                            bound = min(row + 1, last)
-                            if kinds[reason] == TIME:
-                                at = first_time(seconds, entry, entry + 1, bound, value)
-                            elif listed and kinds[reason] != RETRACE:
-                                at = first_record(record_values[reason], record_rows[reason], record_counts[reason], value, bound)
-                            else:
-                                at = first_holding(
-                                    entry, entry + 1, bound, reason, values[c], bought, quantity, cost, scale, market, script
-                                )
-                            if at < row or (at == row and at < last and reason < found):
-                                row, found = at, reason
-                        if any_scan:
-                            bound = min(row + 1, last)
-                            at = scan(
-                                entry, entry + 1, bound, True, True, bought, quantity, cost, scale, values[c], market, script
+                    if listed:
+                        for i in range(len(in_tables)):
+                            row = min(row, np.int64(table[begin[i] + place[c, in_tables[i]]]))
+                        if record and row < last:
+                            found = len(kinds)
+                            for i in range(len(in_tables)):
+                                if table[begin[i] + place[c, in_tables[i]]] == row:
+                                    found = min(found, in_tables[i])
+                        if len(searched) > 0:
+                            row, found = search(
+                                entry, row, found, last, searched, bought, quantity, cost, scale, values[c], market, script
                             )
-                            row, found = min(row, at), -1
+                    elif exact:
+                        row, found = search(
+                            entry, last, -1, last, script[5], bought, quantity, cost, scale, values[c], market, script
+                        )
                     else:
                         row = scan(entry, entry + 1, last, False, False, bought, quantity, cost, scale, values[c], market, script)
-                    if row < last:
-                        price = book_price(bids, row, quantity, levels)
-                        if not price > 0.0:
-                            row, price = sell_from(
-                                entry, row, last, exact, bought, quantity, levels, cost, scale, values[c], market, script
-                            )
-                            found = -1
-                    else:
-                        price = forced_sale_price(bids, last, quantity, levels)
+                    if exact and any_scan:
+                        bound = min(row + 1, last)
+                        at = scan(entry, entry + 1, bound, True, True, bought, quantity, cost, scale, values[c], market, script)
+                        row, found = min(row, at), -1
+                    slot = row - start
+                    if made[slot] != serial:
+                        made[slot] = serial
+                        if row < last:
+                            price = book_price(bids, row, quantity, levels)
+                        else:
+                            price = forced_sale_price(bids, last, quantity, levels)
+                        keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, number[slot + 1], sales)
+                    if row < last and not prices[slot] > 0.0:
+                        row, price = sell_from(
+                            entry, row, last, exact, bought, quantity, levels, cost, scale, values[c], market, script
+                        )
+                        found, slot = -1, longest
+                        keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, number[row + 1 - start], sales)
                     if record:
                         if recorded == len(trades):
                             resume[0] = turn
@@ -192,18 +230,62 @@ def walk_rows(sessions, block, terms, buys, levels, values, market, script, cost
                         trades[recorded, 1] = c
                         trades[recorded, 2] = entry
                         trades[recorded, 3] = row
-                        trades[recorded, 4] = np.int64(price)
+                        trades[recorded, 4] = np.int64(prices[slot])
                         trades[recorded, 5] = found
                         recorded += 1
                     else:
-                        gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
-                        held = np.int64(seconds[row] - seconds[entry])
-                        earned[c] += gain
-                        counted[c] += TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
-                    at = number[row + 1 - offsets[s]]
+                        earned[c] += gains[slot]
+                        counted[c] += counters[slot]
+                    at = following[slot]
                     if at < count:
                         after[c] = waiting[at]
                         waiting[at] = c
-    add_tallies(counted, tallies)
     resume[0] = len(sessions)
+    return recorded
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def walk_rows(sessions, block, terms, buys, levels, exits, market, script, costs, record, sums, trades, resume):
+    """Runs every candidate over sessions[resume[0]:]. Returns the number of trades recorded.
+
+    As `grid.walk_grid`; buys: ordered thresholds (n_terms, a power of two), how many are distinct (n_terms,), prefix tables
+    (n_terms, n_distinct + 1, n_words). exits: values (n_candidates, n_atoms); each searched reason's distinct values
+    (n_reasons, most), how many (n_reasons,), and which of them each candidate has (n_candidates, n_reasons), for a time the
+    seconds themselves.
+    """
+    offsets, seconds, kinds = block[0], market[1], script[3]
+    values, exit_levels, place = exits[0], exits[1], exits[3]
+    n, n_reasons = len(values), len(kinds)
+    in_tables = np.array([reason for reason in script[5] if kinds[reason] != RETRACE], dtype=np.int64)
+    searched = np.array([reason for reason in script[5] if kinds[reason] == RETRACE], dtype=np.int64)
+    longest, span, first_to_end, longest_wait = 0, 0, -1, 0
+    for s in sessions:
+        longest = max(longest, offsets[s + 1] - offsets[s])
+        span = max(span, np.int64(seconds[offsets[s + 1] - 1] - seconds[offsets[s]]))
+    for reason in in_tables:
+        if kinds[reason] == TIME:
+            wait = place[:, reason].max()
+            span = max(span, wait)
+            if first_to_end < 0 or wait < longest_wait:
+                first_to_end, longest_wait = reason, wait
+    n_words = (n + 63) >> 6
+    words64, numbers, small = np.uint64, np.int64, np.int32
+    counted = np.zeros(sums[2].shape[1], dtype=numbers)
+    surviving = (np.empty(longest, dtype=numbers), np.empty(longest + 1, dtype=small))
+    queue = (np.empty(longest + 1, dtype=small), np.empty(n, dtype=small))
+    bits = (np.empty(n_words, dtype=words64), np.empty(n_words, dtype=words64), np.empty((len(terms[0]), longest), dtype=small))
+    records = (np.empty((n_reasons, longest)), np.empty((n_reasons, longest), dtype=numbers), np.zeros(n_reasons, dtype=numbers))
+    # behind the tables of the reasons that of the session's seconds
+    tables = (np.empty(n_reasons * exit_levels.shape[1] + 2 * span + 2, dtype=small), np.empty(len(in_tables), dtype=numbers))
+    sales = (
+        np.empty(longest + 1),
+        np.empty(longest + 1, dtype=numbers),
+        np.empty(longest + 1, dtype=numbers),
+        np.empty(longest + 1, dtype=small),
+    )
+    made = np.full(longest, -1, dtype=numbers)
+    scratch = (counted, surviving, queue, bits, records, tables, sales, made)
+    how = (in_tables, searched, span, first_to_end, longest_wait)
+    recorded = walk(sessions, block, terms, buys, levels, exits, market, script, costs, record, sums, trades, resume, how, scratch)
+    add_tallies(counted, sums[2])
     return recorded

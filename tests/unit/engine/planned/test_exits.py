@@ -87,13 +87,21 @@ class Position:
         return exits.first_holding(*at)
 
     def listed(self, bound=LAST):
-        values, rows = np.empty((1, N)), np.empty((1, N), dtype=np.int64)
-        counts = np.zeros(1, dtype=np.int64)
-        exits.list_records(
-            ENTRY, bound, self.bought, self.quantity, COST, self.scale, self.market, self.script, values, rows, counts
-        )
+        """By the table of rows by level, among a lower and a higher one."""
+        value = self.values[0]
+        levels, one = np.array([[value - 0.5, value, value + 0.5]]), np.array([3])
+        records = np.empty((1, N)), np.empty((1, N), dtype=np.int64), np.zeros(1, dtype=np.int64)
+        at = (ENTRY, bound, self.bought, self.quantity, COST, self.scale, self.market, self.script)
+        exits.list_records(*at, levels, one, records)
+        values, rows, counts = records
         assert (np.diff(values[0, : counts[0]]) >= 0).all()
-        return exits.first_record(values[0], rows[0], counts[0], self.values[0], bound)
+        out = np.empty(3, dtype=np.int32)
+        exits.rows_by_level(levels[0], 3, values[0], rows[0], counts[0], out)
+        exits.list_records(*at, levels[:, 1:2].copy(), np.array([1]), records)
+        alone = np.empty(1, dtype=np.int32)
+        exits.rows_by_level(levels[0, 1:2], 1, values[0], rows[0], counts[0], alone)
+        assert alone[0] == out[1]
+        return min(int(out[1]), bound)
 
     def scanned(self, exact, row=ENTRY + 1, bound=LAST):
         at = (
