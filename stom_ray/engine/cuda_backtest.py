@@ -73,11 +73,12 @@ class CudaBacktest:
     def totals(self, params: ParamMatrix) -> Totals:
         """Each candidate's sums, added up on the device: no trade is copied, and there is room for any number of them."""
         faults = np.full((len(params), 2), -1, dtype=np.int64)
-        totals = Totals.zeros(len(params), np.unique(self.selection.selected.session_day))
+        days = np.unique(self.selection.selected.session_day)
+        sums = np.zeros((3 + len(days), len(params)), dtype=np.int64)
         for block, added in self._over_blocks(params, faults, CudaDriver.add):
-            trades, wins, held_s = added.sums[:3]
-            earned = Totals(trades, wins, held_s, added.sums[3:].T, np.unique(block.panel.session_day))
-            totals.add(earned, np.arange(len(params)))
+            sums[:3] += added.sums[:3]
+            sums[3 + np.searchsorted(days, np.unique(block.panel.session_day))] += added.sums[3:]
+        totals = Totals(sums[0], sums[1], sums[2], sums[3:].T, days)
         return totals.without(faults_of(faults, self._cuda.sites, self.selection.selected))
 
     # Blocks of instruments
@@ -173,8 +174,8 @@ class _Resident:
         sites = self.block.emitted.sites
         found: dict[int, WindowKey] = {}
         for position, site in enumerate(sites.windows):
-            pairs = np.unique(np.stack((table[:, 0, position], windows.lengths[:, position])), axis=1)
-            found |= {int(place): (site.function, int(length)) for place, length in pairs.T}
+            lengths, first = np.unique(windows.lengths[:, position], return_index=True)
+            found |= {int(table[row, 0, position]): (site.function, int(lengths[k])) for k, row in enumerate(first)}
         for function, lengths, places in zip(sites.varying_functions, *loaded, strict=False):
             found |= {int(place): (function, int(length)) for length, place in zip(lengths, places, strict=True) if length > 0}
         return {place: key for place, key in found.items() if place >= len(sites.columns)}

@@ -13,7 +13,18 @@ from typing import Any
 import numpy as np
 
 from stom_ray.conditions.emit_cuda import ARGUMENTS, LOT, NO_FAULT, PLACE_FIELDS, THREADS_PER_BLOCK, EmittedCuda
-from stom_ray.engine.cuda_arrays import Added, BatchArrays, Bools, Floats, Ints, Recorded, ResidentBlock, Rows32, in_lots
+from stom_ray.engine.cuda_arrays import (
+    Added,
+    BatchArrays,
+    Bools,
+    Floats,
+    Ints,
+    Recorded,
+    ResidentBlock,
+    Rows32,
+    distinct_rows,
+    in_lots,
+)
 from stom_ray.engine.cuda_device import Device, Program
 
 LARGEST_LAUNCH = 1 << 22  # threads; keeps a launch well under a second, for cards that also drive a screen
@@ -90,7 +101,7 @@ class OpenToBatch:
 
     def __init__(self, device: Device, block: ResidentBlock, following: Rows32) -> None:
         self.following = device.xp.asarray(following)
-        self.rows = np.flatnonzero((following == np.arange(len(following))) & block.buyable).astype(np.int32)
+        self.rows = np.flatnonzero((following == block.numbers) & block.buyable).astype(np.int32)
 
 
 class Chunk:
@@ -142,10 +153,8 @@ class Chunk:
         xp, block = self._device.xp, self._block
         bits = np.ascontiguousarray(values, dtype=np.float64).view(np.int64)  # 0.0 and -0.0 may sell differently
         keys = np.concatenate([bits, floats.astype(np.int64)], axis=1)
-        first, exits = np.zeros(1, dtype=np.int64), np.zeros(self._n, dtype=np.int64)
-        if keys.shape[1]:
-            _, first, exits = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-        outcomes, words = len(first) * len(open_rows), self._outcome_words
+        examples, exits = distinct_rows(keys)
+        outcomes, words = len(examples) * len(open_rows), self._outcome_words
         fitting = int(self._kernels.memory_bytes * OUTCOME_SHARE) - 12 * block.n_rows
         if outcomes > OUTCOMES_A_WALK * self._n * block.n_sessions or 8 * words * outcomes > fitting:
             return False
@@ -156,9 +165,9 @@ class Chunk:
             "open_rows": xp.asarray(open_rows),
             "open_sessions": xp.asarray(block.session_of[open_rows]),
             "open_numbers": xp.asarray(numbers),
-            "exit_candidates": xp.asarray(first.astype(np.int32)),
-            "exits": xp.asarray(exits.reshape(-1).astype(np.int32)),
-            "n_exits": np.int64(len(first)),
+            "exit_candidates": xp.asarray(examples.astype(np.int32)),
+            "exits": xp.asarray(exits.astype(np.int32)),
+            "n_exits": np.int64(len(examples)),
             "outcomes": xp.empty(words * outcomes, dtype=np.int64),
         }
         return True

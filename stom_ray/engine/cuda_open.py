@@ -24,6 +24,7 @@ from stom_ray.engine.planned.candidates import candidates_of
 from stom_ray.engine.planned.cut import Cut
 from stom_ray.engine.planned.prepared import prepare
 from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix
+from stom_ray.machine_code import njit
 
 Bools = NDArray[np.bool_]
 Rows32 = NDArray[np.int32]
@@ -50,8 +51,8 @@ class OpenRows:
         self._bound, self._cut = _buy_cut(self._strategy)
         self._terms: dict[tuple[float, ...], _Terms] = {}
 
-    def passing(self, params: ParamMatrix) -> tuple[Bools, Bools] | None:
-        """(n_rows,) where some candidate passes all terms, and (n_sessions,) sessions of which that is not known; None when the
+    def tests(self, params: ParamMatrix) -> list[tuple[_Terms, Floats]] | None:
+        """A row may buy where it passes all terms of one of these, at their loosest values in the batch (n_terms,); None when the
         text or the batch has no terms. Places other windows in the block's matrix than the batch's.
         """
         if self._cut is None or not self._cut.terms.thresholds:
@@ -59,20 +60,13 @@ class OpenRows:
         groups = list(_grouped(params, self._bound))
         if len(groups) > MOST_GROUPS:
             return None
-        rows = np.zeros(self._block.panel.n_rows, dtype=np.bool_)
-        troubled = np.zeros(self._block.panel.n_sessions, dtype=np.bool_)
+        found = []
         for group in groups:
             candidates = candidates_of(self._cut, group, self._config.profile == "stom")
             if candidates.unfit.any():
                 return None
-            terms = self._terms_of(group, self._cut)
-            loosest = candidates.buys.min(axis=0)
-            found = terms.columns[0] >= loosest[0]
-            for column, value in zip(terms.columns[1:], loosest[1:], strict=True):
-                found &= column >= value
-            rows |= found
-            troubled |= terms.troubled
-        return rows, troubled
+            found.append((self._terms_of(group, self._cut), candidates.buys.min(axis=0)))
+        return found
 
     def _terms_of(self, group: ParamMatrix, plan: Cut) -> _Terms:
         values, floats = group.values[0], group.is_float[0]
@@ -93,15 +87,31 @@ def following_rows(
 ) -> tuple[Rows32, Ints]:
     """(n_rows,) the first row from each on that some candidate of the batch may buy on, else the session's last; and the batch's
     window table, as Block.window_table has it."""
-    passing = rows.passing(params)
+    tests = rows.tests(params)
     table = block.window_table(windows)
     known = block.following(buy, windows, table)
-    if passing is None:
+    if tests is None:
         return known, table
-    found, troubled = passing
-    found |= np.repeat(troubled, np.diff(block.offsets))
-    found &= known == np.arange(len(known))
+    found = np.zeros(len(known), dtype=np.bool_)
+    for terms, loosest in tests:
+        mark_passing(block.offsets, known, terms.columns, loosest, terms.troubled, found)
     return next_open(block.offsets, found), table
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def mark_passing(offsets: Ints, known: Rows32, columns: Floats, loosest: Floats, troubled: Bools, found: Bools) -> None:
+    """Marks the rows that `known` leaves open and that pass every term; of troubled sessions all that it leaves open."""
+    for s in range(len(offsets) - 1):
+        for i in range(offsets[s], offsets[s + 1]):
+            if known[i] != i or found[i]:
+                continue
+            passes = True
+            if not troubled[s]:
+                for k in range(len(loosest)):
+                    if not columns[k, i] >= loosest[k]:
+                        passes = False
+                        break
+            found[i] = passes
 
 
 def _buy_cut(strategy: ir.Strategy) -> tuple[tuple[int, ...], Cut | None]:

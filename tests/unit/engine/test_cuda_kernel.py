@@ -13,7 +13,7 @@ from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.emit_cpu import EmittedKernel
 from stom_ray.conditions.emit_cuda import LOT, emit_cuda
 from stom_ray.engine import cuda_chunk, cuda_kernel
-from stom_ray.engine.cuda_arrays import BatchArrays, BlockArrays, in_lots
+from stom_ray.engine.cuda_arrays import BatchArrays, BlockArrays, distinct_rows, in_lots
 from stom_ray.engine.cuda_backtest import CudaBacktest
 from stom_ray.engine.cuda_chunk import Tile
 from stom_ray.engine.cuda_kernel import CudaDriver
@@ -184,6 +184,14 @@ def test_lots_hold_one_value_of_many_candidates_side_by_side():
     assert lots[2, 1, : 300 - 2 * LOT].tolist() == values[2 * LOT :, 1].tolist()
     assert not lots[2, :, 300 - 2 * LOT :].any()
     assert in_lots(values[:, :0]).shape == (3, 0, LOT)
+
+
+@pytest.mark.parametrize("width", [0, 1, 4])
+def test_distinct_rows_are_told_apart(width):
+    keys = np.random.default_rng(width).integers(-1, 2, (200, width)) * np.int64(2**62)
+    example, which = distinct_rows(keys)
+    np.testing.assert_array_equal(keys[example][which], keys)
+    assert len(example) == len(np.unique(keys, axis=0)) == which.max() + 1
 
 
 def test_candidates_of_several_lots_keep_their_own_parameters(walks, selection, cuda_emulation):
