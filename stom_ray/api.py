@@ -13,6 +13,7 @@ from stom_ray.config import RunConfig, load_config
 from stom_ray.errors import ConfigError
 
 if TYPE_CHECKING:
+    from stom_ray.runs.audit import AuditOutcome
     from stom_ray.runs.check import Check
     from stom_ray.runs.choice import DataChoice, Paths
     from stom_ray.runs.conduct import RunOutcome
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from stom_ray.store.report import IngestReport
 
 __all__ = [
+    "audit",
     "backtest",
     "check",
     "demo",
@@ -121,6 +123,26 @@ def sweep_totals(db: Paths, buy: str | bytes = b"", sell: str | bytes = b"", **o
     from stom_ray.runs.sweep import sweep_totals as play
 
     return play(db, buy, sell, **options)
+
+
+def audit(
+    db: Paths | None = None,
+    buy: str | bytes | None = None,
+    sell: str | bytes | None = None,
+    *,
+    cuts: int = 12,
+    seed: int = 0,
+    tolerance: float = 0.0,
+    **options: Any,
+) -> AuditOutcome:
+    """Look for leaks in scripts, in functions of features, labels and fits, and in splits; options as `runs.audit.audit`.
+
+    cuts, seed, tolerance: as `validation.audit.causality.Effort`. Raises StomError.
+    """
+    from stom_ray.runs.audit import audit as look
+    from stom_ray.validation.audit.causality import Effort
+
+    return look(db, buy, sell, effort=Effort(cuts, seed, tolerance), **options)
 
 
 def search(config: RunConfig, *, resume: bool = False, progress: Callable[[str], None] = _silent) -> RunOutcome:

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stom_ray.cli import backtest, check, demo, ingest, inspect, report, search, simulate, sweep, walk_forward
+from stom_ray.cli import audit, backtest, check, demo, ingest, inspect, report, search, simulate, sweep, walk_forward
 from stom_ray.errors import StomError
 
 INTERRUPTED = 130
@@ -40,6 +40,7 @@ app.command("ingest")(ingest.command)
 app.command("check")(check.command)
 app.command("backtest")(backtest.command)
 app.command("sweep")(sweep.command)
+app.command("audit")(audit.command)
 app.command("search")(search.command)
 app.command("walk-forward")(walk_forward.command)
 app.command("report")(report.command)
