@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,30 @@ def select(
             f"loaded are {len(panel.codes)} codes, {len(panel.days)} days from {panel.days[0]} to {panel.days[-1]}, "
             f"hours {int((panel.clock % 1_000_000).min()):06d} to {int((panel.clock % 1_000_000).max()):06d}"
         )
-    rows = np.concatenate([np.arange(start, stop, dtype=np.int64) for _, start, stop in bounds])
-    return Selection(panel, _sliced(panel, bounds, rows, (low_day, high_day), (low, high)), rows)
+    rows = _rows(bounds)
+    day, hour = panel.ranking_clock // 1_000_000, panel.ranking_clock % 1_000_000
+    inside = (day >= low_day) & (day <= high_day) & (hour >= low) & (hour <= high)
+    return Selection(panel, _sliced(panel, bounds, rows, inside, [[low_day, high_day], [low, high]]), rows)
+
+
+def on_days(selection: Selection, days: Sequence[int] | Ints) -> Selection:
+    """The same selection with these trading days only (yyyymmdd, in any order), which need not be consecutive.
+
+    Raises SelectionError for a day that the selection has not, and when none of them has rows.
+    """
+    panel = selection.selected
+    ranked = panel.ranking_clock // 1_000_000
+    asked = np.unique(np.asarray(days, dtype=np.int64))
+    unknown = np.setdiff1d(asked, np.union1d(panel.days, ranked))
+    if len(unknown):
+        raise SelectionError(f"no day {unknown[0]} in the selection, which has {len(panel.days)} from {panel.days[0]} on")
+    kept = np.flatnonzero(np.isin(panel.session_day, asked)).tolist()
+    if not kept:
+        raise SelectionError(f"nothing selected: no rows on {', '.join(map(str, asked[:5])) or 'no day'}")
+    bounds = [(at, int(panel.offsets[at]), int(panel.offsets[at + 1])) for at in kept]
+    rows = _rows(bounds)
+    part = _sliced(panel, bounds, rows, np.isin(ranked, asked), asked.tolist())
+    return Selection(selection.loaded, part, selection.rows[rows])
 
 
 def check_windows(days: Window | None, time: Window | None) -> None:
@@ -71,7 +94,13 @@ def _hours(panel: Panel, session: int, low: int, high: int) -> tuple[int, int]:
     return start + int(first), start + int(last)
 
 
-def _sliced(panel: Panel, bounds: list[tuple[int, int, int]], rows: Ints, days: Window, time: Window) -> Panel:
+def _rows(bounds: list[tuple[int, int, int]]) -> Ints:
+    return np.concatenate([np.arange(start, stop, dtype=np.int64) for _, start, stop in bounds])
+
+
+def _sliced(panel: Panel, bounds: list[tuple[int, int, int]], rows: Ints, ranked: NDArray[np.bool_], asked: list[Any]) -> Panel:
+    """bounds: (session, first row, one after its last); rows: those rows. ranked: of the ranking's seconds those that stay.
+    asked: what was asked for, for the identity."""
     sessions = [at for at, _, _ in bounds]
     used = np.unique(panel.session_code[sessions])
     codes = tuple(panel.codes[at] for at in used)
@@ -82,17 +111,14 @@ def _sliced(panel: Panel, bounds: list[tuple[int, int, int]], rows: Ints, days: 
         column = panel.column(name)
         return column[span] if unbroken else column[rows]
 
-    ranking = panel.ranking_clock
-    day, hour = ranking // 1_000_000, ranking % 1_000_000
-    inside = (day >= days[0]) & (day <= days[1]) & (hour >= time[0]) & (hour <= time[1])
-    made = json.dumps([panel.identity, bounds, days, time])
+    made = json.dumps([panel.identity, bounds, *asked])
     return Panel(
         codes=codes,
         session_code=np.searchsorted(used, panel.session_code[sessions]).astype(np.int64),
         session_day=panel.session_day[sessions],
         offsets=np.concatenate([[0], np.cumsum([stop - start for _, start, stop in bounds])]).astype(np.int64),
         clock=panel.clock[span] if unbroken else panel.clock[rows],
-        ranking_clock=ranking[inside],
+        ranking_clock=panel.ranking_clock[ranked],
         layout=panel.layout,
         names={code: panel.names[code] for code in codes if code in panel.names},
         load=take,

@@ -40,6 +40,7 @@ class EvaluatorFor(Protocol):
     def __call__(self, days: Days, folds: Sequence[Fold] = ()) -> AbstractContextManager[DayEvaluator]: ...
 
 
+EvaluatorOn = Callable[[Ints], AbstractContextManager[DayEvaluator]]
 RunStudy = Callable[[StudyConfig, DayEvaluator, Path, bool, ProgressCallback | None], StudyResult]
 
 
@@ -54,11 +55,24 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class WindowResult:
-    """best: (1, n_vars) the row chosen; rank: its place on train, 0 = first. valid: None when the window has no valid days.
+class Chosen:
+    """best: (1, n_vars) the row chosen; rank: its place on train, 0 = first. valid: None without valid days.
 
-    trials: rows scored on train, failed ones too. sharpes: (trials,) per day on train.
+    trials: rows scored on train, failed ones too. sharpes: (trials,) per day on train. stopped_by: of the study, done or time.
     """
+
+    best: ParamMatrix
+    rank: int
+    train: Scored
+    valid: Scored | None
+    trials: int
+    sharpes: Floats
+    stopped_by: str
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """Fields as in `Chosen`. valid: None when the window has no valid days."""
 
     window: Window
     best: ParamMatrix
@@ -120,25 +134,65 @@ def walk_forward(
     be a `StomGoal`. Raises ConfigError, LedgerError and what the engine raises.
     """
     goal = _goal(config)
-    if top < 1:
-        raise ConfigError(f"top is {top}: expected at least 1")
     found: list[WindowResult] = []
     stopped_by = "done"
+
+    def evaluator_on(days: Ints) -> AbstractContextManager[DayEvaluator]:
+        return evaluator_for(_span(days))
+
     for number, window in enumerate(windows, 1):
         ledger = Path(folder) / f"window-{number:02d}" / "ledger.bin"
-        with evaluator_for(_span(window.train)) as evaluator:
-            result = study(_for_days(config, window.train), evaluator, ledger, resume, progress)
-            stopped_by = result.stopped_by if result.stopped_by != "done" else stopped_by
-            if stopped_by == "interrupted":
-                break
-            candidates = _candidates(result.table, top if len(window.valid) else 1, window)
-            train = _score(evaluator, goal, candidates, "TRAIN")
-        chosen, valid = _choose(candidates, window, evaluator_for, goal)
-        row = _rows(candidates, [chosen])
-        with evaluator_for(_span(window.test)) as evaluator:
-            test = _score(evaluator, goal, row, "TEST")[0]
-        found.append(WindowResult(window, row, chosen, train[chosen], valid, test, len(result.table), result.table.sharpe))
+        chosen = search_and_choose(
+            _for_days(config, window.train),
+            window.train,
+            window.valid,
+            evaluator_on,
+            ledger,
+            top=top,
+            resume=resume,
+            progress=progress,
+            study=study,
+        )
+        if chosen is None:
+            stopped_by = "interrupted"
+            break
+        stopped_by = chosen.stopped_by if chosen.stopped_by != "done" else stopped_by
+        with evaluator_on(window.test) as evaluator:
+            test = _score(evaluator, goal, chosen.best, "TEST")[0]
+        found.append(
+            WindowResult(window, chosen.best, chosen.rank, chosen.train, chosen.valid, test, chosen.trials, chosen.sharpes)
+        )
     return _stitched(scheme, found, stopped_by, ())
+
+
+def search_and_choose(
+    config: StudyConfig,
+    train: Ints,
+    valid: Ints,
+    evaluator_on: EvaluatorOn,
+    ledger: Path,
+    *,
+    top: int = 20,
+    resume: bool = False,
+    progress: ProgressCallback | None = None,
+    study: RunStudy = run_study,
+) -> Chosen | None:
+    """A study over the train days, then the choice that `walk_forward` describes; None when the study was interrupted.
+
+    train, valid: trading days, consecutive or not; no other day is asked of `evaluator_on`.
+    """
+    goal = _goal(config)
+    if top < 1:
+        raise ConfigError(f"top is {top}: expected at least 1")
+    with evaluator_on(train) as evaluator:
+        result = study(config, evaluator, ledger, resume, progress)
+        if result.stopped_by == "interrupted":
+            return None
+        candidates = _candidates(result.table, top if len(valid) else 1, train)
+        on_train = _score(evaluator, goal, candidates, "TRAIN")
+    rank, on_valid = _choose(candidates, valid, evaluator_on, goal)
+    best = _rows(candidates, [rank])
+    return Chosen(best, rank, on_train[rank], on_valid, len(result.table), result.table.sharpe, result.stopped_by)
 
 
 def stom_walk_forward(
@@ -170,7 +224,7 @@ def stom_walk_forward(
     for split in splits:
         valid_days = _inside(trading_days, split.valid[0]) if split.valid else trading_days[:0]
         window = Window(_inside(trading_days, split.train), valid_days, _inside(trading_days, split.test))
-        row = _candidates(result.table, 1, window)
+        row = _candidates(result.table, 1, window.train)
         parts = []
         for days in (window.train, window.valid, window.test):
             if len(days):
@@ -204,20 +258,20 @@ def _rows(params: ParamMatrix, rows: Sequence[int]) -> ParamMatrix:
     return ParamMatrix(params.values[rows], params.is_float[rows])
 
 
-def _candidates(table: TrialTable, n: int, window: Window) -> ParamMatrix:
+def _candidates(table: TrialTable, n: int, train: Ints) -> ParamMatrix:
     best = table.best(n)
     if len(best) == 0:
         why = next(iter(table.reasons.values()), "")
-        raise ConfigError(f"train days {_span(window.train)}: every one of {len(table)} rows failed, for example: {why}")
+        raise ConfigError(f"train days {_span(train)}: every one of {len(table)} rows failed, for example: {why}")
     eligible = table.objective[best] > NO_TRADES
     return table.rows(best[eligible] if eligible.any() else best[:1])
 
 
-def _choose(candidates: ParamMatrix, window: Window, evaluator_for: EvaluatorFor, goal: StomGoal) -> tuple[int, Scored | None]:
+def _choose(candidates: ParamMatrix, valid: Ints, evaluator_on: EvaluatorOn, goal: StomGoal) -> tuple[int, Scored | None]:
     """Place of the chosen row among the candidates, and its valid score."""
-    if len(window.valid) == 0:
+    if len(valid) == 0:
         return 0, None
-    with evaluator_for(_span(window.valid)) as evaluator:
+    with evaluator_on(valid) as evaluator:
         scored = _score(evaluator, goal, candidates, "VALID")
     objective = np.array([item.objective for item in scored])
     chosen = int(np.argmax(np.where(np.isnan(objective), -np.inf, objective)))
