@@ -137,10 +137,10 @@ def audit(
 ) -> AuditOutcome:
     """Look for leaks in scripts, in functions of features, labels and fits, and in splits; options as `runs.audit.audit`.
 
-    cuts, seed, tolerance: as `validation.audit.causality.Effort`. Raises StomError.
+    cuts, seed, tolerance: as `validation.audit.cuts.Effort`. Raises StomError.
     """
     from stom_ray.runs.audit import audit as look
-    from stom_ray.validation.audit.causality import Effort
+    from stom_ray.validation.audit.cuts import Effort
 
     return look(db, buy, sell, effort=Effort(cuts, seed, tolerance), **options)
 

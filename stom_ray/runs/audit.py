@@ -21,7 +21,8 @@ from stom_ray.runs.choice import DataChoice, Paths
 from stom_ray.runs.files import plain
 from stom_ray.store.load import select
 from stom_ray.store.panel import Panel, Selection
-from stom_ray.validation.audit.causality import Audit, Effort
+from stom_ray.validation.audit.causality import Audit
+from stom_ray.validation.audit.cuts import Effort
 from stom_ray.validation.audit.findings import Checked, Finding
 from stom_ray.validation.audit.fits import Fits
 from stom_ray.validation.audit.splits import Split, checked, read_splits

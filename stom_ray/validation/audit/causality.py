@@ -6,48 +6,20 @@ other, so only earlier seconds of other instruments may be used. Everything hidd
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from stom_ray.errors import ConfigError
-from stom_ray.store.panel import Floats, Ints, Panel
+from stom_ray.store.panel import Ints, Panel
 from stom_ray.validation.audit.changes import HOW, NEW_VALUES, REMOVED, SHUFFLED, Mask, Timeline, View
+from stom_ray.validation.audit.cuts import Cut, Effort, draw, first_cause, not_compared, same
 from stom_ray.validation.audit.findings import Checked, Finding, Kind, shown
 from stom_ray.validation.audit.subjects import StoppedError, Subject, Values
 
-CUTS_A_SESSION = 4  # the last of them at its end
 ROWS_TO_TELL = 3  # rows of a column that are looked at for what kind of leak it has
 FARTHEST: tuple[Kind, ...] = ("overlapping_labels", "full_sample", "day_end", "next_row", "same_second")
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard to look.
-
-    cuts: moments, several in a session. seed: of cuts and shuffling. tolerance: a difference up to this times the value is none
-    (0: bits are compared); for models whose products of matrices depend on the number of rows.
-    """
-
-    cuts: int = 12
-    seed: int = 0
-    tolerance: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.cuts <= 10_000:
-            raise ConfigError(f"cuts is {self.cuts}: expected 1 to 10,000")
-        if not 0 <= self.tolerance < 1:
-            raise ConfigError(f"tolerance is {self.tolerance}: expected 0 (bit-equal) or a fraction below 1, such as 1e-9")
-
-
-@dataclass(frozen=True)
-class Cut:
-    """clock: yyyymmddhhmmss. hidden: (n_rows,) rows that are not there yet. seen: rows whose values may be known."""
-
-    clock: int
-    hidden: Mask
-    seen: Mask
 
 
 @dataclass(frozen=True)
@@ -79,9 +51,10 @@ class Audit:
             self.base, again = (self.subject.values(self.time.unchanged().panel) for _ in range(2))
         except StoppedError as stopped:
             raise stopped.error from stopped
+        self._same_columns(again)
         for name, column in self.base.columns.items():
-            if not np.all(same(column, again.columns[name], 0.0)):
-                row = int(np.flatnonzero(~same(column, again.columns[name], 0.0))[0])
+            if not np.all(same(column, again.columns[name])):
+                row = int(np.flatnonzero(~same(column, again.columns[name]))[0])
                 raise ConfigError(
                     f"{self.subject.name}: column {name} differs when it is made again from the same rows "
                     f"({self.time.place(row)}: {shown(column[row])}, then {shown(again.columns[name][row])}): fix its seed, or "
@@ -90,13 +63,13 @@ class Audit:
 
     @property
     def known_at(self) -> Ints:
-        return self.panel.clock if self.base.known_at is None else self.base.known_at
+        return self.base.known(self.panel)
 
     def run(self) -> Checked:
         """Every cut in every way; one finding a column."""
         moved: dict[str, list[Moved]] = {}
         stops: list[Finding] = []
-        for cut in self.cuts():
+        for cut in draw(self.time, self.base, self.effort, self.among):
             for how, rows in self._changes(cut):
                 view = self.time.changed(how, rows)
                 if view.panel.n_rows == 0 or not rows.any():
@@ -112,37 +85,6 @@ class Audit:
         told = sum(int(np.count_nonzero(~np.isnan(column))) for column in self.base.columns.values())
         return Checked(self.subject.what, self.subject.name, told, self.runs, tuple(found), tuple(self._notes(told)))
 
-    def cuts(self) -> Iterator[Cut]:
-        """Moments of sessions drawn by the seed: inside the day, every other one where a value just changed, and at its end."""
-        rng = np.random.default_rng(self.effort.seed)
-        among = np.arange(self.panel.n_rows) if self.among is None else self.among
-        news = among[self._news()[among]]
-        sessions = np.unique(self.time.session[among])
-        order = rng.permutation(sessions)
-        for number in range(self.effort.cuts):
-            session = order[number // CUTS_A_SESSION % len(order)]
-            pool = news if number % 2 and np.any(self.time.session[news] == session) else among
-            rows = pool[self.time.session[pool] == session]
-            last = number % CUTS_A_SESSION == CUTS_A_SESSION - 1
-            yield self._cut(int(self.panel.offsets[session + 1]) - 1 if last else int(rng.choice(rows)), rng)
-
-    def _news(self) -> Mask:
-        """Rows whose values differ from those of the row before."""
-        news = np.zeros(self.panel.n_rows, dtype=np.bool_)
-        for column in self.base.columns.values():
-            news[1:] |= ~same(column[1:], column[:-1], 0.0)
-        return news
-
-    def _cut(self, row: int, rng: np.random.Generator) -> Cut:
-        """At a row's second; half of the other instruments that have a row there, at least one, have not arrived."""
-        clock, code = self.panel.clock, self.time.code
-        at = int(clock[row])
-        others = np.unique(code[(clock == at) & (code != code[row])])
-        late = rng.permutation(others)[: (len(others) + 1) // 2]
-        is_late = np.isin(code, late)
-        seen = (self.known_at < at) | ((self.known_at == at) & ~is_late)
-        return Cut(at, (clock > at) | ((clock == at) & is_late), seen)
-
     def _changes(self, cut: Cut) -> Iterator[tuple[str, Mask]]:
         for how in HOW:
             yield how, cut.hidden
@@ -151,12 +93,15 @@ class Audit:
     def _values(self, view: View) -> Values:
         self.runs += 1
         values = self.subject.values(view.panel)
+        self._same_columns(values)
+        return values
+
+    def _same_columns(self, values: Values) -> None:
         if set(values.columns) != set(self.base.columns):
             raise ConfigError(
-                f"{self.subject.name} gives the columns {', '.join(values.columns)} on changed rows and "
-                f"{', '.join(self.base.columns)} on the rows as they are: expected the same ones whatever the rows"
+                f"{self.subject.name} gives now the columns {', '.join(values.columns)}, now {', '.join(self.base.columns)}: "
+                "expected the same ones whatever the rows"
             )
-        return values
 
     def _moved(self, cut: Cut, how: str, rows: Mask, view: View, values: Values) -> Iterator[tuple[str, Ints]]:
         """(column, rows of the original that differ though they may not)."""
@@ -258,40 +203,3 @@ class Audit:
         if not told:
             yield f"{name} gives no value at all on these rows: nothing could move. Choose other days or instruments"
         yield from not_compared(name, self.stopped)
-
-
-def not_compared(name: str, stopped: Sequence[str]) -> tuple[str, ...]:
-    """stopped: why a run on changed rows gave nothing, one a run."""
-    if not stopped:
-        return ()
-    return (f"{name} could not be run on {len(stopped)} changes, which are not compared; the first: {stopped[0]}",)
-
-
-def first_cause(
-    time: Timeline, rows: Mask, value: Callable[[Mask], float | None], unmoved: Callable[[float], bool]
-) -> tuple[int, float | None]:
-    """The row with which a value moves when rows are changed one after the other, by time; and the value then.
-
-    rows: with all of which changed it moves.
-    """
-    order = time.in_order(rows)
-    low, high, after = 0, len(order), value(rows)
-    while high - low > 1:
-        middle = (low + high) // 2
-        mask = np.zeros_like(rows)
-        mask[order[:middle]] = True
-        given = value(mask)
-        if given is None or unmoved(given):
-            low = middle
-        else:
-            high, after = middle, given
-    return int(order[high - 1]), after
-
-
-def same(left: Floats, right: Floats, tolerance: float) -> Mask:
-    """Element by element: equal bits, both NaN, or within tolerance × the larger one's size."""
-    equal = (left.view(np.int64) == right.view(np.int64)) | (np.isnan(left) & np.isnan(right))
-    if tolerance:
-        with np.errstate(invalid="ignore"):
-            equal |= np.abs(left - right) <= tolerance * np.maximum(np.abs(left), np.abs(right))
-    return np.asarray(equal, dtype=np.bool_)

@@ -9,8 +9,8 @@ import numpy as np
 
 from stom_ray.errors import ConfigError
 from stom_ray.store.panel import Floats, Panel
-from stom_ray.validation.audit.causality import Effort, first_cause, not_compared, same
 from stom_ray.validation.audit.changes import HOW, Mask, Timeline
+from stom_ray.validation.audit.cuts import Effort, first_cause, not_compared, same
 from stom_ray.validation.audit.findings import Checked, Finding, shown
 from stom_ray.validation.audit.splits import Split
 from stom_ray.validation.audit.subjects import Function, StoppedError, called
@@ -46,7 +46,7 @@ class Fits:
             )
         except StoppedError as stopped:
             raise stopped.error from stopped
-        if sizes(base) != sizes(again) or moved_parameter(base, again, 0.0) is not None:
+        if sizes(base) != sizes(again) or moved_parameter(base, again) is not None:
             raise ConfigError(f"{self.name} learns something else when it learns the same rows again: fix its seed")
         return base
 
@@ -112,7 +112,7 @@ def sizes(learned: dict[str, Floats]) -> dict[str, int]:
     return {key: len(column) for key, column in learned.items()}
 
 
-def moved_parameter(base: dict[str, Floats], given: dict[str, Floats], tolerance: float) -> tuple[str, int] | None:
+def moved_parameter(base: dict[str, Floats], given: dict[str, Floats], tolerance: float = 0.0) -> tuple[str, int] | None:
     """(name, index) of the first one that differs; both have the same sizes."""
     for key, column in base.items():
         differ = ~same(column, given[key], tolerance)

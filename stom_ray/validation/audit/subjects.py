@@ -39,6 +39,10 @@ class Values:
     columns: Mapping[str, Floats]
     known_at: Ints | None = None
 
+    def known(self, panel: Panel) -> Ints:
+        """known_at of every row."""
+        return panel.clock if self.known_at is None else self.known_at
+
 
 class Subject(Protocol):
     """Gives every row of a panel some values.

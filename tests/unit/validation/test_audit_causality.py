@@ -9,7 +9,8 @@ from stom_ray.engine.types import EngineConfig, ParamMatrix
 from stom_ray.errors import ConfigError, ScriptRuntimeError
 from stom_ray.features import SOURCE, precomputed, raw
 from stom_ray.store.load import select
-from stom_ray.validation.audit.causality import Audit, Effort
+from stom_ray.validation.audit.causality import Audit
+from stom_ray.validation.audit.cuts import Effort
 from stom_ray.validation.audit.findings import Place
 from stom_ray.validation.audit.subjects import Decisions, Features, Labels, StoppedError, Values
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stom_ray.errors import ConfigError
-from stom_ray.validation.audit.causality import Effort
+from stom_ray.validation.audit.cuts import Effort
 from stom_ray.validation.audit.fits import Fits
 from stom_ray.validation.audit.splits import Part, Split, check_split, checked, read_splits
 from stom_ray.validation.splits import PurgedKFold, WalkForward
