@@ -14,7 +14,8 @@ def test_days_that_are_not_consecutive_keep_rows_hours_and_what_was_loaded(golde
     part = on_days(whole, days[[3, 0]])
     assert part.loaded is golden_panel
     assert part.selected.days.tolist() == days[[0, 3]].tolist()
-    parts = [select(golden_panel, codes=("005930", "053444"), days=(day, day), time=(90_500, 91_000)) for day in days[[0, 3]]]
+    codes = ("005930", "053444")
+    parts = [select(golden_panel, codes=codes, days=(day, day), time=(90_500, 91_000)) for day in days[[0, 3]].tolist()]
     np.testing.assert_array_equal(part.rows, np.sort(np.concatenate([one.rows for one in parts])))
     np.testing.assert_array_equal(part.selected.clock, golden_panel.clock[part.rows])
     np.testing.assert_array_equal(part.selected.column("현재가"), golden_panel.column("현재가")[part.rows])
