@@ -362,10 +362,10 @@ class RowValues(RowArithmetic):
         self.value(node.length, reach)
         pre = self.value(node.pre, reach)
         back, known = self.rows_back(pre, reach)
-        if length is None:
+        number = None if length is None else self.sites.windows.get(WindowSite(node.function, length))
+        if length is None or number is None:  # it changes from row to row, or the text keeps it in a variable
             self.effect(reach)
             return NOTHING
-        number = self.sites.windows[WindowSite(node.function, length)]
         if self.rows.trouble[number]:
             self.effect(reach)
         if not self.is_bound(length):
