@@ -118,7 +118,7 @@ def _block_sums(daily: Floats, n_blocks: int) -> tuple[Ints, Floats, Floats]:
     known, sums, squares = [], [], []
     for first, values in raw_blocks(daily.T):
         whole = ~np.isnan(values).any(axis=1)
-        parts = values[whole].reshape(int(whole.sum()), n_blocks, -1)
+        parts = values[whole].reshape(int(whole.sum()), n_blocks, values.shape[1] // n_blocks)
         known.append(first + np.flatnonzero(whole))
         sums.append(parts.sum(axis=2).T)
         squares.append((parts**2).sum(axis=2).T)

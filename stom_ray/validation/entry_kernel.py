@@ -108,7 +108,7 @@ def _room(market: Market, session: int, rows: Ints, holds: Ints, n: int, earlies
             break
         earliest[k] = free
         fitting += 1
-        free = np.searchsorted(rows, round_trip(market, session, rows[free], holds[k])[0] + 1)
+        free = int(np.searchsorted(rows, round_trip(market, session, rows[free], holds[k])[0] + 1))
     for k in range(fitting - 1, -1, -1):
         low, high = earliest[k], len(rows) - 1  # the latest place lies in low..high
         while low < high:
@@ -146,7 +146,7 @@ def _place(
         if place > latest[k]:  # a sale before waited long for bids
             continue
         sell_row, profit = round_trip(market, session, rows[place], holds[k])
-        free = np.searchsorted(rows, sell_row + 1)
+        free = int(np.searchsorted(rows, sell_row + 1))
         placed += 1
         earned += profit
     return placed, earned
