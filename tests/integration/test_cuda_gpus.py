@@ -70,7 +70,7 @@ def test_sums_over_workers_are_those_of_one_process(n_shards, ray_session, selec
 
 
 def emulating(folder):
-    """What has a worker find an emulated GPU, and tell how it was launched and which GPU Ray gave it."""
+    """What makes a worker find an emulated GPU, which it keeps as `device`."""
 
     def emulate(worker):
         import importlib.util
