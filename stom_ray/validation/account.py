@@ -95,10 +95,15 @@ def in_words(result: AccountResult | None) -> str:
     reasons = ", ".join(f"{count:,} refused: {reason}" for reason, count in refused.items() if count) or "none refused"
     form = "" if result.exact else "; what a refused stock would have bought later is left out"
     return (
-        f"an account of {account.cash:,.0f} KRW with at most {account.max_holdings} holdings: {len(result.trades):,} trades "
-        f"({result.unlimited_trades:,} with unlimited capital), {reasons}; profit {result.profit:,} KRW "
-        f"({result.unlimited_profit:,}), at most {result.peak_capital:,} KRW in {result.peak_holdings} stocks at once{form}"
+        f"an account of {account.cash:,.0f} KRW with at most {_many(account.max_holdings, 'holding')}: "
+        f"{_many(len(result.trades), 'trade')} ({result.unlimited_trades:,} with unlimited capital), {reasons}; profit "
+        f"{result.profit:,} KRW ({result.unlimited_profit:,}), at most {result.peak_capital:,} KRW in "
+        f"{_many(result.peak_holdings, 'stock')} at once{form}"
     )
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def simulate_account(account: Account, trades: Trades, selected: Panel, replay: Replay | None = None) -> AccountResult:

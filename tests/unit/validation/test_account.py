@@ -120,8 +120,8 @@ def test_the_capital_is_told_in_words(make_panel):
     assert in_words(None) == UNLIMITED_CAPITAL
     told = in_words(market.account(5e6, 1))
     assert told == (
-        "an account of 5,000,000 KRW with at most 1 holdings: 1 trades (2 with unlimited capital), 1 refused: no free slot; "
-        f"profit {market.trades.profit[0]:,} KRW ({market.trades.profit.sum():,}), at most 1,001,000 KRW in 1 stocks at once; "
+        "an account of 5,000,000 KRW with at most 1 holding: 1 trade (2 with unlimited capital), 1 refused: no free slot; "
+        f"profit {market.trades.profit[0]:,} KRW ({market.trades.profit.sum():,}), at most 1,001,000 KRW in 1 stock at once; "
         "what a refused stock would have bought later is left out"
     )
     assert "none refused" in in_words(market.account(5e6, 2, exact=True))
