@@ -66,7 +66,7 @@ def cscv(daily: Floats, n_blocks: int = 16, measure: Measure = "sharpe") -> Cscv
     daily: (n_days, n_trials) KRW or returns, float32 or float64, days without a trade 0: for the table on disk, `table.T`.
     n_blocks: S, even; the last n_days % S days are dropped. measure: Sharpe ratio (n-1) or sum over the days.
 
-    Trials with a NaN (failed, or pruned before the last day) cannot be ranked and are left out, and counted. Without any spread,
+    Trials with a NaN on one of these days (failed, or pruned) cannot be ranked and are left out, and counted. Without any spread,
     a trial that earned nothing has a Sharpe ratio of 0, others ±inf. Ties: of equal bests the trial with the lowest number is
     chosen; among equals on the other half its rank is the middle one, so that copies of one trial give λ = 0, which counts as
     overfit. Raises ConfigError: S that is odd, below 2 or leads to more than MOST_SPLITS splits; too few days; fewer than 2

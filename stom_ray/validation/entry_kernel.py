@@ -80,7 +80,8 @@ def draw_all(
             rows = allowed[bounds[i] : bounds[i + 1]]
             fitting = 0
             for attempt in range(ORDERS + 1):
-                holds[:n] = hold_s[firsts[i] : firsts[i + 1]]
+                for k in range(n):
+                    holds[k] = hold_s[firsts[i] + k]
                 if attempt < ORDERS:
                     _shuffle(holds, n, rng)
                 fitting = _room(market, sessions[i], rows, holds, n, earliest, latest)
@@ -108,7 +109,7 @@ def _room(market: Market, session: int, rows: Ints, holds: Ints, n: int, earlies
             break
         earliest[k] = free
         fitting += 1
-        free = int(np.searchsorted(rows, round_trip(market, session, rows[free], holds[k])[0] + 1))
+        free = _first_after(rows, round_trip(market, session, rows[free], holds[k])[0])
     for k in range(fitting - 1, -1, -1):
         low, high = earliest[k], len(rows) - 1  # the latest place lies in low..high
         while low < high:
@@ -120,6 +121,19 @@ def _room(market: Market, session: int, rows: Ints, holds: Ints, n: int, earlies
             low, high = (middle, high) if fits else (low, middle - 1)
         latest[k] = low
     return fitting
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _first_after(rows: Ints, row: int) -> int:
+    """Place in `rows` of the first one after `row`; their number when there is none."""
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle] <= row:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -138,15 +152,15 @@ def _place(
     Places between the earliest and the latest are taken at n sorted uniform numbers, which makes every arrangement as likely as
     any other where all holdings span as many allowed rows wherever they begin.
     """
-    shares = np.sort(rng.random(n))
     free = placed = 0
-    earned = 0.0
+    earned = share = 0.0
     for k in range(n):
-        place = max(free, earliest[k] + int(shares[k] * (latest[k] - earliest[k] + 1)))
+        share = 1.0 - (1.0 - share) * rng.random() ** (1.0 / (n - k))  # the next of n sorted uniform numbers
+        place = max(free, earliest[k] + int(share * (latest[k] - earliest[k] + 1)))
         if place > latest[k]:  # a sale before waited long for bids
             continue
         sell_row, profit = round_trip(market, session, rows[place], holds[k])
-        free = int(np.searchsorted(rows, sell_row + 1))
+        free = _first_after(rows, sell_row)
         placed += 1
         earned += profit
     return placed, earned
