@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import llvmlite
 import numba
@@ -26,6 +26,7 @@ from numba.core import caching, typeinfer
 
 __all__ = ["njit", "stamp_of"]
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 CONSTANTS = (bool, int, float, complex, str, bytes, tuple, np.generic)
 VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__)
 _numba_config: Any = numba.config
@@ -35,7 +36,7 @@ _stamps: dict[str, list[str]] = {}  # of the kernels of each module, as they are
 _warned: set[str] = set()
 
 
-def kept(*signatures: str, cache: bool, counts: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def njit(*signatures: str, cache: bool, counts: bool = True, **options: Any) -> Callable[[Function], Function]:
     """`numba.njit`, whose cache is that of this module. cache: as with numba; written out, since every kernel here is kept.
 
     signatures: compiled at once, and no others ever. counts: whether references to arrays are counted. A function that makes and
@@ -43,8 +44,8 @@ def kept(*signatures: str, cache: bool, counts: bool = True, **options: Any) -> 
     a tuple or cut to a row were a quarter of the time of the planned kernels.
     """
 
-    def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher = _njit(_nrt=counts, **options)(function)
+    def compiled(function: Function) -> Function:
+        dispatcher: Any = _njit(_nrt=counts, **options)(function)
         if dispatcher is function:  # NUMBA_DISABLE_JIT is set
             return function
         if cache:
@@ -57,15 +58,10 @@ def kept(*signatures: str, cache: bool, counts: bool = True, **options: Any) -> 
                 for signature in signatures:
                     dispatcher.compile(signature)
             dispatcher.disable_compile()
-        return dispatcher
+        known: Function = dispatcher
+        return known
 
     return compiled
-
-
-if TYPE_CHECKING:
-    from numba import njit  # mypy knows as little of it as of numba's own
-else:
-    njit = kept
 
 
 def stamp_of(function: Callable[..., Any]) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from stom_ray.conditions.terms import Atom
@@ -161,8 +160,8 @@ def distinct_rows(values: Floats) -> tuple[Ints, Ints]:
 
 
 def distinct(values: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
-    """Each value's place in the table of distinct ones, ascending, and the table. By hashing: batches are mostly repetition."""
-    place, table = pd.factorize(values, sort=True)
+    """Each value's place in the table of distinct ones, ascending, and the table. values: (n,), no NaN."""
+    table, place = np.unique(values, return_inverse=True)
     return place.astype(np.int64), table
 
 

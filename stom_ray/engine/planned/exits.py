@@ -277,7 +277,7 @@ def first_holding(entry, row, bound, reason, values, bought, quantity, cost, sca
 def list_records(entry, bound, bought, quantity, cost, scale, market, script, levels, n_levels, records):
     """Per searched reason the rows of (entry, bound) on which its quantity is higher than ever since the entry.
 
-    levels: (n_reasons, most) ascending, of which n_levels (n_reasons,); nothing is listed below the lowest and beyond the highest.
+    levels: (n_reasons, most) ascending, of which n_levels (n_reasons,): nothing is listed below the lowest or beyond the highest.
     records: values and rows (n_reasons, longest session), and how many (n_reasons,), out. TIME and RETRACE have none.
     """
     starts, quantities, kinds = script[0], script[1], script[3]
@@ -356,7 +356,7 @@ def rows_by_level(levels, n_levels, values, rows, count, out):
 @njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def count_up_to(ordered, count, value):
     """How many of the first `count` ascending numbers are <= value."""
-    low = 0
+    low = np.int64(0)
     while count > 1:  # no branch on the comparison, which nothing could predict
         half = count >> 1
         low += half * np.int64(ordered[low + half - 1] <= value)
@@ -367,7 +367,7 @@ def count_up_to(ordered, count, value):
 @njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def rows_by_second(seconds, start, end, span, out):
     """out[d]: the first row of [start, end) at least d seconds after `start`; NONE without one. d: 0 to span."""
-    done = 0
+    done = np.int64(0)
     for row in range(start, end):
         upto = np.int64(seconds[row] - seconds[start])
         for d in range(done, upto + 1):

@@ -13,7 +13,7 @@ import numpy as np
 from stom_ray.engine.costing import net_amount
 from stom_ray.engine.kernel_runtime import forced_sale_price
 from stom_ray.engine.planned.exits import RETRACE, TIME, TRAIL, book_price, estimate, first_holding, scan, sell_from
-from stom_ray.engine.planned.survivors import survivors
+from stom_ray.engine.planned.survivors import room, survivors, survivors_before
 from stom_ray.engine.planned.words import lowest_bit
 from stom_ray.machine_code import njit
 
@@ -21,19 +21,6 @@ SLOT_BITS = 8
 SLOTS = 1 << SLOT_BITS
 TRADE, WIN, HELD_BITS = 1, 1 << 16, 32  # counters packed in one word: trades, trades with profit >= 0, seconds held
 COUNTABLE = 24_000  # entries that they can count, and sessions of 86,400 seconds
-
-
-@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
-def number_rows(rows, count, start, size, out):
-    """out[i]: how many of the first `count` rows are below row start + i. i: 0 to size."""
-    done = 0
-    for u in range(count):
-        upto = rows[u] - start
-        for i in range(done, upto + 1):
-            out[i] = u
-        done = upto + 1
-    for i in range(done, size + 1):
-        out[i] = count
 
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
@@ -80,10 +67,11 @@ def exit_of(entry, last, bought, quantity, exact, cost, scale, x, exits, market,
 def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
     """Works out the outcome of an entry at rows[u] for every combination of exit values, or takes it from the table.
 
-    here: of the session its rows, their numbers, first and last row, bid levels, shares from which the exit index may be used,
-    costs, and the table's row of its first entry.
+    here: of the session its surviving rows, also as bits, first and last row, bid levels, shares from which the exit index may be
+    used, costs, and the table's row of its first entry. outcome: arrays of (entries × exit values): the surviving row to go on
+    from, profit, packed counters, the sale's row, price and reason; out.
     """
-    rows, number, start, last, levels, exact_from, cost, base = here
+    rows, row_bits, before_word, start, last, levels, exact_from, cost, base = here
     n = len(exits[0])
     entry = np.int64(rows[u])
     quantity, paid = market[8][0, entry], market[8][1, entry]
@@ -91,8 +79,9 @@ def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
     if len(table[1]) > 0:
         for x in range(n):
             row, price = np.int64(table[1][base + u, x]), float(table[2][base + u, x])
+            reason = table[3][base + u, x]
             keep_outcome(
-                u, x, n, number, start, entry, row, bought, quantity, price, table[3][base + u, x], cost, market, outcome
+                u * n + x, start, entry, row, bought, quantity, price, reason, cost, market, row_bits, before_word, outcome
             )
         return
     scale = estimate(bought, paid, cost)
@@ -112,23 +101,15 @@ def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
         if row < last and not price > 0.0:
             row, price = sell_from(entry, row, last, exact, bought, quantity, levels, cost, scale, exits[0][x], market, script)
             reason = -1
-        keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def outcome_arrays(cells):
-    """Row number to go on from, profit, packed counters, sale's row, price and reason, of each (entry, exit values)."""
-    following, profit, counters = np.empty(cells, np.int32), np.empty(cells, np.int64), np.empty(cells, np.int64)
-    return following, profit, counters, np.empty(cells, np.int64), np.empty(cells, np.int64), np.empty(cells, np.int64)
+        keep_outcome(u * n + x, start, entry, row, bought, quantity, price, reason, cost, market, row_bits, before_word, outcome)
 
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
-def keep_outcome(u, x, n, number, start, entry, row, bought, quantity, price, reason, cost, market, outcome):
+def keep_outcome(at, start, entry, row, bought, quantity, price, reason, cost, market, row_bits, before, outcome):
     following, profit, counters, sale_row, sale_krw, sale_reason = outcome
-    at = u * n + x
     gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
     held = np.int64(market[1][row] - market[1][entry])
-    following[at] = number[row + 1 - start]
+    following[at] = survivors_before(row + 1 - start, row_bits, before)
     profit[at] = gain
     counters[at] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
     sale_row[at] = row
@@ -169,63 +150,64 @@ def remembered(seen, masks, slot, session, mask, n_words):
     return same
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, script, costs, table, record, sums, trades, resume):
-    """Runs every candidate over sessions[resume[0]:]. Returns the number of trades recorded.
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def make_room(counted, tallies, pending, entries):
+    """Before that many more entries are counted on top of those pending; returns what is pending then."""
+    if pending + entries <= COUNTABLE:
+        return pending + entries
+    add_tallies(counted, tallies)
+    return entries
 
-    block: offsets, words, gate, highest, exact_from. terms: z (n_terms, n_rows), loosest, order. buys: place (n_buys, n_terms) of
-    each combination's value, shared (n_buys,) terms that it shares with the one before, distinct (n_terms, n_values), n_distinct,
-    term_of (n_terms,) its place in z. leaves: start (n_buys + 1,), exit (n_candidates,). sums: day of session, profit (n_days,
-    n_candidates) and tallies (3, n_candidates) of trades, wins and seconds held, which are added to.
-    table: (n_sessions,) row of each session's first entry in arrays (n_entries, n_exits) of sale rows, prices and reasons, which
-    are empty where outcomes are searched. trades: (capacity, 6) session, leaf place, buy row, sell row, price, reason.
-    """
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def add_tallies(counted, tallies):
+    """Unpacks counters into (3, n) trades, wins and seconds, and clears them."""
+    for j in range(len(counted)):
+        tallies[0, j] += counted[j] & 0xFFFF
+        tallies[1, j] += (counted[j] >> 16) & 0xFFFF
+        tallies[2, j] += counted[j] >> HELD_BITS
+        counted[j] = 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, out):
+    """out[k, d]: which of the surviving rows pass the d-th value of term k."""
+    for k in range(len(n_distinct)):
+        for w in range(n_words):
+            base = w << 6
+            size = min(64, count - base)
+            for d in range(n_distinct[k]):
+                found = np.uint64(0)
+                for bit in range(size):
+                    found |= np.uint64(z[term_of[k], rows[base + bit]] >= distinct[k, d]) << np.uint64(bit)
+                out[k, d, w] = found
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False)
+def walk(sessions, block, terms, buys, leaves, levels, exits, market, script, costs, table, sums, trades, resume, scratch):
+    """`walk_grid` with its working memory and whether trades are recorded."""
     offsets, words, gate, highest, exact_from = block
     z, loosest, order = terms
     place, shared, distinct, n_distinct, term_of = buys
     leaf_start, leaf_exit = leaves
     day_of, day_profit, tallies = sums
-    counted = np.zeros(tallies.shape[1], dtype=np.int64)
-    pending = 0
+    record, counted, (rows, row_bits, before), filled, outcome, firsts, (bitmaps, masks), seen, whole = scratch
+    following, profit, counters, sale_row, sale_krw, sale_reason = outcome
+    seen_in, seen_mask, seen_total, seen_many = seen
     n_buys, n_terms = place.shape
     n_exits = len(exits[0])
-    longest = 0
-    for s in sessions:
-        longest = max(longest, offsets[s + 1] - offsets[s])
-    most_words = (longest + 63) >> 6
-    rows = np.empty(longest, dtype=np.int64)
-    number = np.empty(longest + 1, dtype=np.int32)
-    filled = np.zeros(longest, dtype=np.bool_)
-    capacity = 64 * n_exits
-    outcome = outcome_arrays(capacity)
-    firsts = np.zeros(exits[1].shape, dtype=np.int64)
-    bitmaps = np.empty((n_terms, distinct.shape[1], most_words), dtype=np.uint64)
-    masks = np.empty((n_terms + 1, most_words), dtype=np.uint64)
-    seen = np.full(SLOTS, -1, dtype=np.int64)
-    seen_mask = np.empty((SLOTS, most_words), dtype=np.uint64)
-    seen_total = np.empty((SLOTS, n_exits), dtype=np.int64)
-    seen_many = np.empty((SLOTS, n_exits), dtype=np.int64)
-    whole = np.zeros(n_buys, dtype=np.bool_)  # combinations whose candidates are every exit once, in order: rows may repeat
-    for b in range(n_buys):
-        whole[b] = leaf_start[b + 1] - leaf_start[b] == n_exits
-        for x in range(n_exits if whole[b] else 0):
-            whole[b] &= leaf_exit[leaf_start[b] + x] == x
+    pending = 0
     recorded = 0
     for turn in range(resume[0], len(sessions)):
         s = sessions[turn]
-        count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows)
+        count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows, row_bits, before)
         if count == 0:
             continue
         n_words = (count + 63) >> 6
         last = offsets[s + 1] - 1
         cost = (costs[s, 0], costs[s, 1], costs[s, 2])
-        here = (rows, number, offsets[s], last, levels, exact_from[s], cost, table[0][s])
-        if count * n_exits > capacity:
-            capacity = 2 * count * n_exits
-            outcome = outcome_arrays(capacity)
-        following, profit, counters, sale_row, sale_krw, sale_reason = outcome
+        here = (rows, row_bits, before, offsets[s], last, levels, exact_from[s], cost, table[0][s])
         filled[:count] = False
-        number_rows(rows, count, offsets[s], last + 1 - offsets[s], number)
         make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, bitmaps)
         for w in range(n_words):
             masks[0, w] = ~np.uint64(0)
@@ -279,8 +261,8 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
                         u = next_set(leaf, n_words, np.int64(following[at]))
             else:
                 slot = slot_of(leaf, n_words)
-                if not remembered(seen, seen_mask, slot, turn, leaf, n_words):
-                    seen[slot] = turn
+                if not remembered(seen_in, seen_mask, slot, turn, leaf, n_words):
+                    seen_in[slot] = turn
                     for w in range(n_words):
                         seen_mask[slot, w] = leaf[w]
                     first = next_set(leaf, n_words, 0)
@@ -309,39 +291,57 @@ def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, scrip
             b += 1
             if b < n_buys:
                 k = shared[b]
-    add_tallies(counted, tallies)
     resume[0] = len(sessions)
     return recorded
 
 
-@njit(cache=True, error_model="numpy", nogil=True, counts=False)
-def make_room(counted, tallies, pending, entries):
-    """Before that many more entries are counted on top of those pending; returns what is pending then."""
-    if pending + entries <= COUNTABLE:
-        return pending + entries
-    add_tallies(counted, tallies)
-    return entries
+@njit(cache=True, error_model="numpy", nogil=True)
+def walk_grid(sessions, block, terms, buys, leaves, levels, exits, market, script, costs, table, record, sums, trades, resume):
+    """Runs every candidate over sessions[resume[0]:]. Returns the number of trades recorded.
 
-
-@njit(cache=True, error_model="numpy", nogil=True, counts=False)
-def add_tallies(counted, tallies):
-    """Unpacks counters into (3, n) trades, wins and seconds, and clears them."""
-    for j in range(len(counted)):
-        tallies[0, j] += counted[j] & 0xFFFF
-        tallies[1, j] += (counted[j] >> 16) & 0xFFFF
-        tallies[2, j] += counted[j] >> HELD_BITS
-        counted[j] = 0
-
-
-@njit(cache=True, error_model="numpy", nogil=True, counts=False)
-def make_bitmaps(rows, count, n_words, z, term_of, distinct, n_distinct, out):
-    """out[k, d]: which of the surviving rows pass the d-th value of term k."""
-    for k in range(len(n_distinct)):
-        for w in range(n_words):
-            base = w << 6
-            size = min(64, count - base)
-            for d in range(n_distinct[k]):
-                found = np.uint64(0)
-                for bit in range(size):
-                    found |= np.uint64(z[term_of[k], rows[base + bit]] >= distinct[k, d]) << np.uint64(bit)
-                out[k, d, w] = found
+    block: offsets, words, gate, highest, exact_from. terms: z (n_terms, n_rows), loosest, order. buys: place (n_buys, n_terms) of
+    each combination's value, shared (n_buys,) terms that it shares with the one before, distinct (n_terms, n_values), n_distinct,
+    term_of (n_terms,) its place in z. leaves: start (n_buys + 1,), exit (n_candidates,). sums: day of session, profit (n_days,
+    n_candidates) and tallies (3, n_candidates) of trades, wins and seconds held, which are added to.
+    table: (n_sessions,) row of each session's first entry in arrays (n_entries, n_exits) of sale rows, prices and reasons, which
+    are empty where outcomes are searched. trades: (capacity, 6) session, leaf place, buy row, sell row, price, reason.
+    """
+    leaf_start, leaf_exit = leaves
+    n_buys, n_terms = buys[0].shape
+    n_exits = len(exits[0])
+    offsets = block[0]
+    longest = 0
+    for s in sessions:
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    n_words = (longest + 63) >> 6
+    bits, numbers, small = np.uint64, np.int64, np.int32
+    counted = np.zeros(sums[2].shape[1], dtype=numbers)
+    filled = np.zeros(longest, dtype=np.bool_)
+    cells = longest * n_exits  # of which memory is taken only for entries that are touched
+    outcome = (
+        np.empty(cells, dtype=small),
+        np.empty(cells, dtype=numbers),
+        np.empty(cells, dtype=numbers),
+        np.empty(cells, dtype=numbers),
+        np.empty(cells, dtype=numbers),
+        np.empty(cells, dtype=numbers),
+    )
+    firsts = np.zeros(exits[1].shape, dtype=numbers)
+    masks = (np.empty((n_terms, buys[2].shape[1], n_words), dtype=bits), np.empty((n_terms + 1, n_words), dtype=bits))
+    seen = (
+        np.full(SLOTS, -1, dtype=numbers),
+        np.empty((SLOTS, n_words), dtype=bits),
+        np.empty((SLOTS, n_exits), dtype=numbers),
+        np.empty((SLOTS, n_exits), dtype=numbers),
+    )
+    whole = np.zeros(n_buys, dtype=np.bool_)  # combinations whose candidates are every exit once, in order: rows may repeat
+    for b in range(n_buys):
+        whole[b] = leaf_start[b + 1] - leaf_start[b] == n_exits
+        for x in range(n_exits if whole[b] else 0):
+            whole[b] &= leaf_exit[leaf_start[b] + x] == x
+    scratch = (record, counted, room(longest), filled, outcome, firsts, masks, seen, whole)
+    recorded = walk(
+        sessions, block, terms, buys, leaves, levels, exits, market, script, costs, table, sums, trades, resume, scratch
+    )
+    add_tallies(counted, sums[2])
+    return recorded

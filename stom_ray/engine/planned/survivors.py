@@ -37,23 +37,36 @@ def highest_by_word(terms, offsets, words, out):
                     out[w, k] = terms[k, i]
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def room(longest):
+    """What `survivors` writes to, for sessions of up to `longest` rows: rows, bits, before."""
+    n_words = ((longest + 63) >> 6) + 1
+    return np.empty(longest, dtype=np.int64), np.empty(n_words, dtype=np.uint64), np.empty(n_words, dtype=np.int32)
+
+
 @njit(cache=True, error_model="numpy", nogil=True, counts=False)
-def survivors(session, terms, highest, loosest, order, gate, offsets, words, out):
-    """Writes the rows of a session that pass the gate and every term's loosest value to `out`; returns how many."""
+def survivors(session, terms, highest, loosest, order, gate, offsets, words, out, bits, before):
+    """Writes the rows of a session that pass the gate and every term's loosest value to `out`; returns how many.
+
+    bits, before: (words of the session + 1,) uint64 and int32, out: the same rows as bits, and how many come before each word.
+    """
     start, end = offsets[session], offsets[session + 1]
+    first, n_words = words[session], words[session + 1] - words[session]
     found = 0
-    for w in range(words[session], words[session + 1]):
-        word = gate[w]
+    for w in range(n_words):
+        before[w] = found
+        bits[w] = np.uint64(0)
+        word = gate[first + w]
         if word == 0:
             continue
         open_word = True
         for k in order:
-            if highest[w, k] < loosest[k]:
+            if highest[first + w, k] < loosest[k]:
                 open_word = False
                 break
         if not open_word:
             continue
-        base = start + ((w - words[session]) << 6)
+        base = start + (w << 6)
         for k in order:
             passing = np.uint64(0)
             if count_bits(word) <= FEW:
@@ -69,8 +82,17 @@ def survivors(session, terms, highest, loosest, order, gate, offsets, words, out
             word &= passing
             if word == 0:
                 break
+        bits[w] = word
         while word != 0:
             out[found] = base + lowest_bit(word)
             word &= word - np.uint64(1)
             found += 1
+    before[n_words], bits[n_words] = found, np.uint64(0)
     return found
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
+def survivors_before(at, bits, before):
+    """How many surviving rows there are before row `at` of the session. at: 0 to its size."""
+    below = (np.uint64(1) << np.uint64(at & 63)) - np.uint64(1)
+    return np.int64(before[at >> 6]) + count_bits(bits[at >> 6] & below)

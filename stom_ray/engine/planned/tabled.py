@@ -12,7 +12,7 @@ from stom_ray.conditions.emit_cpu import EmittedKernel
 from stom_ray.engine.kernel_bind import BatchWindows, Block
 from stom_ray.engine.kernel_cache import load_kernel
 from stom_ray.engine.planned.prepared import Prepared
-from stom_ray.engine.planned.survivors import survivors
+from stom_ray.engine.planned.survivors import room, survivors
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 
 Bools = NDArray[np.bool_]
@@ -79,14 +79,13 @@ class SellText:
         self, block: Block, bound: tuple[Ints, Ints, Ints], prepared: Prepared, loosest: Floats, order: Ints, some: Ints
     ) -> Iterator[Tabled]:
         """Tables for the sessions, a part of them at a time; a session with a fault is not in it, and named."""
-        found = np.empty(max(1, block.longest_session), dtype=np.int64)
+        found, bits, before = room(max(1, block.longest_session))
         sessions: list[int] = []
         entries: list[Ints] = []
         cells = 0
         for session in some:
-            count = survivors(
-                session, prepared.terms, prepared.highest, loosest, order, prepared.gate, prepared.offsets, prepared.words, found
-            )
+            where = (prepared.gate, prepared.offsets, prepared.words, found, bits, before)
+            count = survivors(session, prepared.terms, prepared.highest, loosest, order, *where)
             if count == 0:
                 continue
             if sessions and cells + count * len(self.params) > CELLS:

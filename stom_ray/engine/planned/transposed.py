@@ -23,8 +23,8 @@ from stom_ray.engine.planned.exits import (
     sell_from,
     touch,
 )
-from stom_ray.engine.planned.grid import HELD_BITS, TRADE, WIN, add_tallies, make_room, number_rows
-from stom_ray.engine.planned.survivors import survivors
+from stom_ray.engine.planned.grid import HELD_BITS, TRADE, WIN, add_tallies, make_room
+from stom_ray.engine.planned.survivors import room, survivors, survivors_before
 from stom_ray.engine.planned.words import count_bits, lowest_bit
 from stom_ray.machine_code import njit
 
@@ -49,7 +49,7 @@ def prefix_tables(ranks, n_words, out):
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False)
 def passed(z, rows, count, ordered, n_distinct, out):
-    """out[k, u]: how many of the thresholds of term k the u-th row passes. ordered: (n_terms, a power of two), inf behind the end.
+    """out[k, u]: how many thresholds of term k the u-th row passes. ordered: (n_terms, a power of two), inf behind the end.
 
     All rows in step: a search alone would wait for each of its steps.
     """
@@ -102,17 +102,17 @@ def keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, after, s
 
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False)
-def walk(sessions, block, terms, buys, levels, exits, market, script, costs, record, sums, trades, resume, how, scratch):
-    """`walk_rows` with its working memory. how: reasons that are looked up in tables, and that are searched; the longest time in
-    seconds; the time that ends every position first (-1 without one), and after how many seconds.
+def walk(sessions, block, terms, buys, levels, exits, market, script, costs, sums, trades, resume, how, scratch):
+    """`walk_rows` with its working memory. how: whether trades are recorded; reasons that are looked up in tables, and that are
+    searched; the longest time in seconds; the time that ends every position first (-1 without one), and after how many seconds.
     """
     offsets, words, gate, highest, exact_from = block
     z, loosest, order = terms
     ordered, n_distinct, prefix = buys
     values, exit_levels, n_levels, place = exits
     day_of, day_profit, tallies = sums
-    in_tables, searched, span, first_to_end, longest_wait = how
-    counted, (rows, number), (waiting, after), (free, buying, ranks), records, (table, begin), sales, made = scratch
+    record, in_tables, searched, span, first_to_end, longest_wait = how
+    counted, (rows, row_bits, before), (waiting, after), (free, buying, ranks), records, (table, begin), sales, made = scratch
     prices, gains, counters, following = sales
     seconds, bids, entries = market[1], market[7], market[8]
     kinds, any_scan = script[3], script[6]
@@ -124,7 +124,7 @@ def walk(sessions, block, terms, buys, levels, exits, market, script, costs, rec
     recorded = 0
     for turn in range(resume[0], len(sessions)):
         s = sessions[turn]
-        count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows)
+        count = survivors(s, z, highest, loosest, order, gate, offsets, words, rows, row_bits, before)
         if count == 0:
             continue
         start, last = offsets[s], offsets[s + 1] - 1
@@ -133,11 +133,10 @@ def walk(sessions, block, terms, buys, levels, exits, market, script, costs, rec
             pending = make_room(counted, tallies, pending, count)
         earned = day_profit[day_of[s]]
         begun = recorded
-        number_rows(rows, count, start, last + 1 - start, number)
         waiting[:count] = -1
         if count * n > TOUCHED:
             prices[longest] = touch(market, start, last + 1)  # kept, so that the reading is not taken for idle
-        rows_by_second(seconds, start, last + 1, 2 * span + 1, table[by_second:])
+        timed = False
         passed(z, rows, count, ordered, n_distinct, ranks)
         free[:] = ~np.uint64(0)
         for u in range(count):
@@ -170,6 +169,9 @@ def walk(sessions, block, terms, buys, levels, exits, market, script, costs, rec
                 together += count_bits(buying[w])
             listed = exact and together >= LISTED
             if listed:
+                if not timed:
+                    rows_by_second(seconds, start, last + 1, 2 * span + 1, table[by_second:])
+                    timed = True
                 second = by_second + np.int64(seconds[entry] - seconds[start])
                 bound = last
                 if first_to_end >= 0:
@@ -215,13 +217,15 @@ def walk(sessions, block, terms, buys, levels, exits, market, script, costs, rec
                             price = book_price(bids, row, quantity, levels)
                         else:
                             price = forced_sale_price(bids, last, quantity, levels)
-                        keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, number[slot + 1], sales)
+                        after_it = survivors_before(slot + 1, row_bits, before)
+                        keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, after_it, sales)
                     if row < last and not prices[slot] > 0.0:
                         row, price = sell_from(
                             entry, row, last, exact, bought, quantity, levels, cost, scale, values[c], market, script
                         )
                         found, slot = -1, longest
-                        keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, number[row + 1 - start], sales)
+                        after_it = survivors_before(row + 1 - start, row_bits, before)
+                        keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, after_it, sales)
                     if record:
                         if recorded == len(trades):
                             resume[0] = turn
@@ -258,7 +262,7 @@ def walk_rows(sessions, block, terms, buys, levels, exits, market, script, costs
     n, n_reasons = len(values), len(kinds)
     in_tables = np.array([reason for reason in script[5] if kinds[reason] != RETRACE], dtype=np.int64)
     searched = np.array([reason for reason in script[5] if kinds[reason] == RETRACE], dtype=np.int64)
-    longest, span, first_to_end, longest_wait = 0, 0, -1, 0
+    longest, span, first_to_end, longest_wait = np.int64(0), np.int64(0), np.int64(-1), np.int64(0)
     for s in sessions:
         longest = max(longest, offsets[s + 1] - offsets[s])
         span = max(span, np.int64(seconds[offsets[s + 1] - 1] - seconds[offsets[s]]))
@@ -271,7 +275,6 @@ def walk_rows(sessions, block, terms, buys, levels, exits, market, script, costs
     n_words = (n + 63) >> 6
     words64, numbers, small = np.uint64, np.int64, np.int32
     counted = np.zeros(sums[2].shape[1], dtype=numbers)
-    surviving = (np.empty(longest, dtype=numbers), np.empty(longest + 1, dtype=small))
     queue = (np.empty(longest + 1, dtype=small), np.empty(n, dtype=small))
     bits = (np.empty(n_words, dtype=words64), np.empty(n_words, dtype=words64), np.empty((len(terms[0]), longest), dtype=small))
     records = (np.empty((n_reasons, longest)), np.empty((n_reasons, longest), dtype=numbers), np.zeros(n_reasons, dtype=numbers))
@@ -284,8 +287,8 @@ def walk_rows(sessions, block, terms, buys, levels, exits, market, script, costs
         np.empty(longest + 1, dtype=small),
     )
     made = np.full(longest, -1, dtype=numbers)
-    scratch = (counted, surviving, queue, bits, records, tables, sales, made)
-    how = (in_tables, searched, span, first_to_end, longest_wait)
-    recorded = walk(sessions, block, terms, buys, levels, exits, market, script, costs, record, sums, trades, resume, how, scratch)
+    scratch = (counted, room(longest), queue, bits, records, tables, sales, made)
+    how = (record, in_tables, searched, span, first_to_end, longest_wait)
+    recorded = walk(sessions, block, terms, buys, levels, exits, market, script, costs, sums, trades, resume, how, scratch)
     add_tallies(counted, sums[2])
     return recorded

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stom_ray.engine.planned.survivors import highest_by_word, pack, survivors
+from stom_ray.engine.planned.survivors import highest_by_word, pack, room, survivors, survivors_before
 
 OFFSETS = np.array([0, 200, 201, 265, 300])
 
@@ -23,15 +23,17 @@ def test_survivors_are_the_open_rows_on_which_all_terms_can_hold(share, n_terms)
     pack(allowed, OFFSETS, words, gate)
     highest = np.full((words[-1], n_terms), -np.inf)
     highest_by_word(terms, OFFSETS, words, highest)
-    out = np.empty(300, dtype=np.int64)
+    out, bits, before = room(300)
     for loose in (-1.0, 0.5, np.inf):
         loosest = np.full(n_terms, loose)
         passing = allowed & (terms >= loosest[:, None]).all(axis=0)
         for session in range(4):
             order = rng.permutation(n_terms)
-            count = survivors(session, terms, highest, loosest, order, gate, OFFSETS, words, out)
+            count = survivors(session, terms, highest, loosest, order, gate, OFFSETS, words, out, bits, before)
             start, end = OFFSETS[session], OFFSETS[session + 1]
             np.testing.assert_array_equal(out[:count], start + np.flatnonzero(passing[start:end]))
+            counted = [survivors_before(at, bits, before) for at in range(end - start + 1)]
+            assert counted == [0, *np.cumsum(passing[start:end]).tolist()]
 
 
 def test_the_highest_value_of_a_word_is_that_of_its_session_alone():
