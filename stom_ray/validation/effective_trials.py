@@ -48,7 +48,7 @@ def correlated_trials(returns: TrialReturns) -> CorrelatedTrials:
     """One pass over (n_trials, n_days), in O(n_trials n_days): the rows, standardised to length 1, add up to a vector whose
     squared length is the sum of all correlations.
 
-    NaN: as `TrialBlock`; correlations are over the known days. Raises ConfigError as `raw_blocks`.
+    NaN: as `TrialBlock`. Raises ConfigError as `raw_blocks`.
     """
     n_trials = failed = constant = 0
     total: Floats | None = None

@@ -27,9 +27,9 @@ BLOCK_ROWS = 1024
 class TrialBlock:
     """Consecutive trials with a number on every day.
 
-    first: number of the first one. values: (n, n_days) float64; days that are NaN have the mean of the trial's known days, so
-    that neither its mean nor, once divided by its deviation, its share in a maximum changes. failed: (n,) fewer than two known
-    days, the values are 0. constant: (n,) no spread (never traded, as a rule), failed ones not included.
+    first: number of the first one. values: (n, n_days) float64; a day that is NaN is a day without a trade, 0, so that mean and
+    deviation of a pruned trial are those of one that stopped, and their ratio is that of its known days. failed: (n,) no known
+    day. constant: (n,) no spread (never traded, as a rule), failed ones not included.
     """
 
     first: int
@@ -76,11 +76,6 @@ def trial_blocks(returns: TrialReturns, *, benchmark: Floats | None = None, rows
                 )
             values -= benchmark
         missing = np.isnan(values)
-        known = values.shape[1] - missing.sum(axis=1)
-        highest, lowest = np.where(missing, -np.inf, values).max(axis=1), np.where(missing, np.inf, values).min(axis=1)
-        failed = known < 2
+        failed = missing.all(axis=1)
         values[missing] = 0.0
-        means = values.sum(axis=1) / np.maximum(known, 1)
-        values += missing * means[:, np.newaxis]
-        values[failed] = 0.0
-        yield TrialBlock(first, values, failed, ~failed & (highest == lowest))
+        yield TrialBlock(first, values, failed, ~failed & (values.max(axis=1) == values.min(axis=1)))

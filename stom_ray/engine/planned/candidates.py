@@ -165,6 +165,12 @@ def distinct(values: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
     return place.astype(np.int64), table
 
 
+def most_values(values: Floats) -> int:
+    """Distinct values of the column that has most: at least so many distinct rows there are. values: (n, n_columns)."""
+    ordered = np.sort(values, axis=0)
+    return 1 + int((ordered[1:] != ordered[:-1]).sum(axis=0).max(initial=0))
+
+
 def padded(tables: list[Floats]) -> Floats:
     """(n_tables, longest), inf behind the end."""
     out = np.full((len(tables), max([1, *(len(table) for table in tables)])), np.inf)

@@ -24,7 +24,7 @@ from stom_ray.engine.types import Floats, Ints
 FIRST_BUFFER = 1 << 14  # trades
 LARGEST_BUFFER = 1 << 20
 CHUNKS_PER_THREAD = 4
-SAMPLE = 4_096  # rows on which the terms' order is decided
+SAMPLE = 1_024  # rows on which the terms' order is decided
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stom_ray.engine.kernel_bind import Block
-from stom_ray.engine.planned.candidates import Candidates, share
+from stom_ray.engine.planned.candidates import Candidates, most_values, share
 from stom_ray.engine.planned.cut import Cut, script_of
 from stom_ray.engine.planned.pieces import GridPiece, RowsPiece
 from stom_ray.engine.planned.prepared import Prepared
@@ -16,6 +16,7 @@ from stom_ray.engine.types import Ints, Trades
 
 ROWS_AT_ONCE = 1_024  # candidates of a `rows` walk: its tables grow with the square
 FEW = 32  # candidates for which bits of candidates do not pay
+SHARED = 2  # combinations of buys and exits a candidate, up to which outcomes are worth remembering
 
 
 class Walk:
@@ -24,22 +25,24 @@ class Walk:
     def __init__(self, plan: Cut, candidates: Candidates, bid_levels: int, sell: SellText | None = None) -> None:
         """sell: the generated sell text, where the plan has no reasons; `candidates.exits` then are what it reads."""
         script = script_of(plan)
-        self.size = len(candidates.unfit)
+        n = self.size = len(candidates.unfit)
         self.labels = np.append(script.labels, 0) if sell is None else None  # None: recorded as they are
-        shared = share(candidates, script.starts)
-        n, buys, exits = self.size, len(shared.place), len(shared.exits[0])
-        combinations = f"{buys:,} combinations of buy values and {exits:,} of exit values"
         self.pieces: list[GridPiece | RowsPiece]
-        if sell is not None or n <= FEW or buys * exits <= 2 * n:
-            self.name, self.reason = "grid", f"{n:,} candidates are {combinations}"
-            if sell is not None:
-                self.reason += f"; outcomes by the generated sell text ({plan.uncut})"
-            self.pieces = [GridPiece(shared, candidates, script, bid_levels, sell)]
-        else:
-            self.name, self.reason = "rows", f"{n:,} candidates have {combinations}: values of their own"
-            starts = range(0, n, ROWS_AT_ONCE)
-            parts = [np.arange(start, min(start + ROWS_AT_ONCE, n)) for start in starts]
-            self.pieces = [RowsPiece(candidates, rows, script, bid_levels) for rows in parts]
+        buys, exits = most_values(candidates.buys), most_values(candidates.exits)
+        if sell is not None or n <= FEW or buys * exits <= SHARED * n:
+            shared = share(candidates, script.starts)
+            buys, exits = len(shared.place), len(shared.exits[0])
+            combinations = f"{buys:,} combinations of buy values and {exits:,} of exit values"
+            if sell is not None or n <= FEW or buys * exits <= SHARED * n:
+                self.name, self.reason = "grid", f"{n:,} candidates are {combinations}"
+                if sell is not None:
+                    self.reason += f"; outcomes by the generated sell text ({plan.uncut})"
+                self.pieces = [GridPiece(shared, candidates, script, bid_levels, sell)]
+                return
+        self.name = "rows"
+        self.reason = f"{n:,} candidates have at least {buys:,} different buys and {exits:,} different exits: values of their own"
+        parts = [np.arange(start, min(start + ROWS_AT_ONCE, n)) for start in range(0, n, ROWS_AT_ONCE)]
+        self.pieces = [RowsPiece(candidates, rows, script, bid_levels) for rows in parts]
 
     def trades(self, block: Block, prepared: Prepared, threads: int) -> Trades:
         """Trades by candidate, then time, of the sessions that have no trouble."""

@@ -173,9 +173,7 @@ def test_where_nobody_earns_nothing_is_believed():
 def test_failed_and_idle_trials_are_counted_and_change_nothing_else():
     returns = table(*CASES["weak"][0])
     odd = np.zeros((4, 250))
-    odd[1] = np.nan
-    odd[2, :249] = np.nan
-    odd[3] = 0.1
+    odd[1:3] = np.nan
     odd[3, 20:] = np.nan
     alone = reality_check(returns, block_length=7, seed=12)
     found = reality_check([returns[:100], odd, returns[100:]], block_length=7, seed=12)
@@ -183,6 +181,13 @@ def test_failed_and_idle_trials_are_counted_and_change_nothing_else():
     assert (found.p_lower, found.p_consistent, found.p_upper) == (alone.p_lower, alone.p_consistent, alone.p_upper)
     assert found.statistic == alone.statistic
     assert found.best == alone.best + 4 * (alone.best >= 100)
+
+
+def test_the_statistic_of_a_pruned_trial_is_that_of_its_days():
+    days = with_sharpe(np.random.default_rng(6).standard_normal((1, 60)), 0.3)
+    pruned = np.concatenate([days, np.full((1, 60), np.nan)], axis=1)
+    assert reality_check(days, block_length=1, seed=1).statistic == pytest.approx(0.3 * np.sqrt(60))
+    assert reality_check(pruned, block_length=1, seed=1).statistic == pytest.approx(0.3 * np.sqrt(60), rel=0.05)
 
 
 def test_a_pruned_trial_raises_the_bar_as_a_whole_one_does():

@@ -16,24 +16,23 @@ def test_blocks_are_copies_and_number_their_trials():
     assert stored[1].tolist() == [3, 4, 5]
 
 
-def test_missing_days_of_a_pruned_trial_have_the_mean_of_its_others():
+def test_days_on_which_a_pruned_trial_was_not_run_are_days_without_a_trade():
     block = next(trial_blocks(np.array([[1.0, 3.0, NAN, NAN], [1.0, 2.0, 3.0, 4.0]])))
-    assert block.values.tolist() == [[1, 3, 2, 2], [1, 2, 3, 4]]
+    assert block.values.tolist() == [[1, 3, 0, 0], [1, 2, 3, 4]]
     assert not block.failed.any()
     assert not block.constant.any()
 
 
 def test_trials_without_known_days_failed_and_those_without_spread_are_constant():
-    rows = [[NAN] * 3, [NAN, NAN, 1.0], [0.0, 0.0, -0.0], [0.1, 0.1, NAN], [0.0, 0.0, 1.0]]
+    rows = [[NAN] * 3, [NAN, NAN, 1.0], [0.0, 0.0, -0.0], [0.0, NAN, NAN], [0.1, 0.1, 0.1], [0.0, 0.0, 1.0]]
     block = next(trial_blocks(np.array(rows)))
-    assert block.failed.tolist() == [True, True, False, False, False]
-    assert block.constant.tolist() == [False, False, True, True, False]
-    assert block.values[:2].tolist() == [[0.0] * 3] * 2
+    assert block.failed.tolist() == [True, False, False, False, False, False]
+    assert block.constant.tolist() == [False, False, True, True, True, False]
 
 
 def test_a_benchmark_is_taken_off_before_missing_days_are_filled():
     block = next(trial_blocks(np.array([[1.0, 2.0, NAN]]), benchmark=np.array([1.0, 0.0, 5.0])))
-    assert block.values.tolist() == [[0.0, 2.0, 1.0]]
+    assert block.values.tolist() == [[0.0, 2.0, 0.0]]
 
 
 @pytest.mark.parametrize(
