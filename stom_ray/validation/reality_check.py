@@ -7,9 +7,14 @@ maxima are kept, and besides the rows of the few trials with the highest statist
 Memory is reps × (block + kept) numbers, whatever the number of trials.
 
 Sources: White, "A reality check for data snooping" (2000), `p_upper` not studentised; Hansen, "A test for superior predictive
-ability" (2005), all three, studentised; Romano and Wolf, "Stepwise multiple testing as formalized data snooping" (2005). The
-library `arch` gives equal p-values and superior trials for the same seed: it takes losses, and never studentises, so that its
-studentised p-values are those of returns divided by `deviations`.
+ability" (2005), the three recentrings; Romano and Wolf, "Stepwise multiple testing as formalized data snooping" (2005). Not
+studentised, p-values and superior trials equal those of the library `arch` for the same seed (it takes losses, and does not
+studentise whatever its argument says).
+
+Studentised here means that each resample is divided by its own deviation, as Romano and Wolf advise: the statistic is √T × the
+Sharpe ratio per day. Hansen's divisor, one deviation estimated from the autocovariances and then held fixed, is not offered:
+over 200 trials of pure noise it found something at a level of 5% in 16% of studies of 120 days and in 27% of studies of 40,
+because the maximum picks trials whose deviation was estimated too small. Resampled deviations gave 5.5% and 3.5%.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ Ints = NDArray[np.int64]
 Recentring = Literal["lower", "consistent", "upper"]
 
 RECENTRINGS: tuple[Recentring, ...] = ("lower", "consistent", "upper")
+NO_SPREAD = 1e-12  # of the mean square; below it the rest is rounding
 REST = 3  # the row of the maxima after those of the three recentrings
 KEPT = 1024  # trials whose resampled means are held, 8 KB each at 1,000 reps
 
@@ -40,11 +46,11 @@ KEPT = 1024  # trials whose resampled means are held, 8 KB each at 1,000 reps
 class RealityCheck:
     """n_trials: all of them; failed, constant: those without a statistic (see `TrialBlock`), which cannot win nor raise the bar.
 
-    best: number of the trial with the highest statistic, -1 when none earns. statistic: √T × mean (over its deviation when
-    studentised), 0 when none earns; p-values are then 1. p_lower <= p_consistent <= p_upper: the chance of such a maximum if no
-    trial had skill, in steps of 1/reps. They differ in what is assumed of trials that lost: that they are as bad as they looked;
-    that those far below zero are; that none is. superior: numbers, rising, of the trials that StepM finds better than the
-    benchmark; the chance that any of them is not is at most `level`. critical_value: what their statistics exceed.
+    best: number of the trial with the highest statistic, -1 when none earns. statistic: √T × mean (over the deviation of its
+    days when studentised), 0 when none earns; p-values are then 1. p_lower <= p_consistent <= p_upper: the chance of such a
+    maximum if no trial had skill, in steps of 1/reps. They differ in what is assumed of trials that lost: that they are as bad
+    as they looked; that those far below zero are; that none is. superior: numbers, rising, of the trials that StepM finds better
+    than the benchmark; the chance that any of them is not is at most `level`. critical_value: what their statistics exceed.
     """
 
     n_trials: int
@@ -73,13 +79,14 @@ def reality_check(
 ) -> RealityCheck:
     """Tests all trials together. returns: (n_trials, n_days) as `TrialReturns`, pruned and failed ones too.
 
-    block_length: mean length of the blocks of days, for example `optimal_block_length` of the best trial. benchmark: (n_days,)
-    what to be better than, default 0 every day; the returns of the user's present values make it a paired comparison.
-    studentised: by the deviation that the bootstrap itself has, so that trials that trade little count as much as others.
-    recentring: of StepM; "consistent" as Hsu, Hsu and Kuan (2010) and `arch`, "upper" as Romano and Wolf, which never finds
-    more. A further pass is needed only when more than `kept` trials are superior: an iterator, which cannot be read again, then
-    is a ConfigError. Raises ConfigError besides for fewer than FEWEST_DAYS days, a level, reps, block_length or `kept` that is
-    none, and as `trial_blocks`.
+    block_length: mean length of the blocks of days, at least T^(1/3): with an autocorrelation of 0.3, 120 days and a level of 5%
+    that finds something in 12% of studies of noise, `optimal_block_length` of the best trial alone in 20%; the larger of the two
+    is a good choice. benchmark: (n_days,) what to be better than, default 0 every day; the returns of the user's present values
+    make it a paired comparison. studentised: so that trials that trade little, or were pruned, count as much as others; without
+    it studies with many pruned trials reject too often (16% in place of 5%). recentring: of StepM; "consistent" as Hsu, Hsu and
+    Kuan (2010) and `arch`, "upper" as Romano and Wolf, which never finds more. A further pass is needed only when more than
+    `kept` trials are superior: an iterator, which cannot be read again, then is a ConfigError. Raises ConfigError besides for
+    fewer than FEWEST_DAYS days, a level, reps, block_length or `kept` that is none, and as `trial_blocks`.
     """
     if not 0 < level < 1:
         raise ConfigError(f"level is {level}: expected more than 0 and less than 1")
@@ -109,17 +116,6 @@ def reality_check(
         superior=np.sort(np.concatenate([found.above, found.numbers[~left]])),
         critical_value=critical,
     )
-
-
-def deviations(values: Floats, block_length: float) -> Floats:
-    """(n,) √T times the standard error of each row's mean under the stationary bootstrap. values: (n, n_days), no NaN."""
-    return _deviations(values, stationary_weights(values.shape[1], block_length))
-
-
-def _deviations(values: Floats, weights: Floats) -> Floats:
-    centred = values - values.mean(axis=1, keepdims=True)
-    variances = np.einsum("kt,kt->k", centred @ weights, centred) / values.shape[1]
-    return np.asarray(np.sqrt(np.maximum(variances, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -197,23 +193,36 @@ class _Pass:
         self.constant += int(block.constant.sum())
         rows = np.flatnonzero(~block.failed & ~block.constant)
         values = block.values[rows]
-        mean, deviation = values.mean(axis=1), _deviations(values, self.draws.weights)
-        unit = np.where(deviation > 0, deviation, np.inf) if self.draws.studentised else np.ones(len(rows))
-        scale = math.sqrt(n_days) / unit
-        statistics = mean * scale
+        mean = values.mean(axis=1)
+        statistics = mean * self._scales(mean, (values**2).mean(axis=1))
         exceeds = statistics > self.ceiling
         self.above = np.concatenate([self.above, block.first + rows[exceeds]])
         self._note_best(block.first + rows, statistics)
         enters = ~exceeds & (statistics > (self.statistics.min() if len(self.numbers) == self.kept else 0.0))
         self.is_cut |= bool(np.any(~exceeds & ~enters & (statistics > 0)))
-        floor = -deviation * math.sqrt(2 * math.log(math.log(n_days)) / n_days)
-        shifts = np.stack([np.maximum(mean, 0.0), np.where(mean >= floor, mean, 0.0), mean, mean], axis=1)
+        shifts = np.stack([np.maximum(mean, 0.0), np.where(self._hopeless(values, mean), 0.0, mean), mean, mean], axis=1)
         shifts[:, REST] = np.where(enters, np.inf, shifts[:, self.column])
         shifts[exceeds] = np.inf
         means = values @ self.draws.counts.T / n_days
-        _raise_maxima(means, shifts, scale, self.maxima)
-        held = (means[enters] - shifts[enters, self.column, np.newaxis]) * scale[enters, np.newaxis]
+        scales = self._scales(means, values**2 @ self.draws.counts.T / n_days)
+        _raise_maxima(means, scales, shifts, self.maxima)
+        held = (means[enters] - shifts[enters, self.column, np.newaxis]) * scales[enters]
         self._hold(block.first + rows[enters], statistics[enters], held)
+
+    def _scales(self, mean: Floats, square: Floats) -> Floats:
+        """√T over the deviation, of days with these means of returns and of squared returns; 0 without spread."""
+        root = math.sqrt(self.draws.counts.shape[1])
+        if not self.draws.studentised:
+            return np.full(mean.shape, root)
+        variance = square - mean**2
+        return np.asarray(root / np.sqrt(np.where(variance > NO_SPREAD * square, variance, np.inf)))
+
+    def _hopeless(self, values: Floats, mean: Floats) -> Bools:
+        """(n,) whether the mean is so far below zero that Hansen's consistent p-value takes it as it is."""
+        n_days = values.shape[1]
+        centred = values - mean[:, np.newaxis]
+        variance = np.einsum("kt,kt->k", centred @ self.draws.weights, centred) / n_days  # of √T × the mean
+        return np.asarray(mean < -np.sqrt(np.maximum(variance, 0.0) * 2 * math.log(math.log(n_days)) / n_days))
 
     def _note_best(self, numbers: Ints, statistics: Floats) -> None:
         if len(numbers) and statistics.max() > self.statistic:
@@ -234,11 +243,12 @@ class _Pass:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _raise_maxima(means: Floats, shifts: Floats, scale: Floats, maxima: Floats) -> None:
-    """maxima[c, b] becomes at least (means[k, b] - shifts[k, c]) × scale[k] for every trial k."""
+def _raise_maxima(means: Floats, scales: Floats, shifts: Floats, maxima: Floats) -> None:
+    """maxima[c, b] becomes at least (means[k, b] - shifts[k, c]) × scales[k, b] for every trial k."""
     for k in range(len(means)):
         for c in range(len(maxima)):
             shift = shifts[k, c]
-            for b in range(means.shape[1]):
-                value = (means[k, b] - shift) * scale[k]
-                maxima[c, b] = value if value > maxima[c, b] else maxima[c, b]
+            if shift < np.inf:
+                for b in range(means.shape[1]):
+                    value = (means[k, b] - shift) * scales[k, b]
+                    maxima[c, b] = value if value > maxima[c, b] else maxima[c, b]

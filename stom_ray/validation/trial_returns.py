@@ -76,6 +76,6 @@ def trial_blocks(returns: TrialReturns, *, benchmark: Floats | None = None, rows
                 )
             values -= benchmark
         missing = np.isnan(values)
-        failed = missing.all(axis=1)
+        failed = np.asarray(missing.all(axis=1))
         values[missing] = 0.0
         yield TrialBlock(first, values, failed, ~failed & (values.max(axis=1) == values.min(axis=1)))

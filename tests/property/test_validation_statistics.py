@@ -69,14 +69,17 @@ def test_the_reality_check_is_that_of_its_definition(table, block_length, studen
     n_days = table.shape[1]
     mean = filled.mean(axis=1)
     centred = filled - mean[:, None]
-    deviation = np.sqrt(np.sum((centred @ stationary_weights(n_days, block_length)) * centred, axis=1) / n_days)
-    scale = np.sqrt(n_days) / (deviation if studentised else 1.0)
-    statistics = mean * scale
-    resampled = filled[:, stationary_indices(n_days, block_length, 40, seed)].mean(axis=2)
-    floor = -deviation * np.sqrt(2 * np.log(np.log(n_days)) / n_days)
+    variance = np.sum((centred @ stationary_weights(n_days, block_length)) * centred, axis=1) / n_days
+    floor = -np.sqrt(variance * 2 * np.log(np.log(n_days)) / n_days)
+    drawn = filled[:, stationary_indices(n_days, block_length, 40, seed)]
+    resampled, scale = drawn.mean(axis=2), np.sqrt(n_days)
+    statistics = mean * (scale / filled.std(axis=1) if studentised else scale)
+    if studentised:
+        same = drawn.max(axis=2) == drawn.min(axis=2)  # resamples without spread say nothing
+        scale = np.where(same, 0.0, np.sqrt(n_days) / np.where(same, 1.0, drawn.std(axis=2)))
     p_values = []
     for shift in (np.maximum(mean, 0), np.where(mean >= floor, mean, 0), mean):
-        maxima = np.max((resampled - shift[:, None]) * (scale * np.ones(len(mean)))[:, None], axis=0, initial=0.0)
+        maxima = np.max((resampled - shift[:, None]) * scale, axis=0, initial=0.0)
         gap = maxima - statistics.max(initial=0.0)
         assume(np.all(np.abs(gap) > 1e-9))  # ties fall either way with the rounding
         p_values.append(np.mean(gap > 0) if statistics.max(initial=0.0) > 0 else 1.0)
