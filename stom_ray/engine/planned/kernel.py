@@ -242,7 +242,7 @@ class CpuKernel:
             block.threads = threads
             prepared = self._prepare(block, job.plan, job.bindings, job.params)
             if sums is not None:
-                sums.add(walk.totals(block, prepared, threads), np.arange(len(job.rows)))
+                sums.add(walk.totals(block, prepared, threads))
             else:
                 results.append(RunResult(walk.trades(block, prepared, threads)))
             troubled[block.session_from : block.session_from + block.panel.n_sessions] = prepared.troubled

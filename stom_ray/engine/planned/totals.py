@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -47,13 +48,18 @@ class Totals:
         np.add.at(totals.daily_profit, (trades.candidate, day), trades.profit)
         return totals
 
-    def add(self, other: Totals, rows: Ints) -> None:
-        """Adds the sums of other candidates, days or sessions; `rows` are theirs here."""
-        self.trades[rows] += other.trades
-        self.wins[rows] += other.wins
-        self.held_s[rows] += other.held_s
+    def add(self, other: Totals, rows: Ints | None = None) -> None:
+        """Adds the sums of other candidates, days or sessions; `rows` are theirs here, all without it."""
+        here: Any = slice(None) if rows is None else rows
+        self.trades[here] += other.trades
+        self.wins[here] += other.wins
+        self.held_s[here] += other.held_s
+        if np.array_equal(self.days, other.days):
+            self.daily_profit[here] += other.daily_profit
+            return
         days = np.searchsorted(self.days, other.days)
-        self.daily_profit[np.ix_(rows, days)] += other.daily_profit
+        every = np.arange(len(self.trades)) if rows is None else rows
+        self.daily_profit[np.ix_(every, days)] += other.daily_profit
 
     def without(self, faults: tuple[Fault, ...]) -> Totals:
         """The same with the candidates that stopped cleared."""
