@@ -1,20 +1,22 @@
 """Arrays for a generated kernel: one block of instruments bound to the columns, windows and tables that its text numbers.
 
-A block keeps one C-contiguous float64 matrix (n_columns, n_rows): first the columns named by the text, then window columns, each
-made once for a (function, length) and kept for later batches.
+A block has one C-contiguous float64 matrix (n_columns, n_rows): first the columns named by the text, then window columns, each
+made once for a (function, length) and kept for later batches. Columns named by the text are written to it when a kernel asks for
+it: memory that nobody reads is never touched.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.conditions import ir
-from stom_ray.conditions.emit_cpu import EmittedKernel
+from stom_ray.conditions.emit_cpu import PRICE_COLUMN, EmittedKernel
 from stom_ray.conditions.emit_sites import WindowSite
 from stom_ray.conditions.emit_values import LARGEST_INT
 from stom_ray.conditions.emit_windows import EMPTY_WINDOW, FLOAT_WINDOW, loadable_lengths
@@ -30,6 +32,9 @@ from stom_ray.store.panel import Panel, Selection
 Bools = NDArray[np.bool_]
 Rows32 = NDArray[np.int32]
 WindowKey = tuple[str, int]
+
+BOOK = range(PRICE_COLUMN + 1)  # columns of bids and prices
+PART_ROWS = 1 << 17  # of a block, for values that are read once: the memory of one part serves the next
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,18 @@ def _length_values(length: ir.Expr, params: ParamMatrix) -> tuple[Floats, Bools]
 class Block:
     """Some instruments of a selection, bound for one kernel and one configuration.
 
-    row_from, session_from: where the block begins in the whole selection. threads: how many may make window columns.
+    row_from, session_from: where the block begins in the whole selection. threads: how many may make window columns. room: memory
+    for the matrix, at least of its size.
     """
 
     def __init__(
-        self, selection: Selection, emitted: EmittedKernel, config: EngineConfig, row_from: int, session_from: int
+        self,
+        selection: Selection,
+        emitted: EmittedKernel,
+        config: EngineConfig,
+        row_from: int,
+        session_from: int,
+        room: Floats | None = None,
     ) -> None:
         self.threads = 1
         self.row_from = row_from
@@ -95,14 +107,57 @@ class Block:
         self.offsets = np.array(self.panel.offsets, dtype=np.int64)
         self.firsts = self.panel.instrument_offsets[self.panel.session_code].astype(np.int64)
         self.tests = self._tests()
-        self.entry = self._entry_table()
         self._following: dict[bytes, Rows32] = {}
         self._places: dict[WindowKey, int] = {}
+        self._parted = False
+        self._named = {number: key for key, number in emitted.sites.columns.items()}  # that are not in the matrix yet
+        self._made: dict[int, Floats] = {}
         self._fixed = len(emitted.sites.columns)
         # With room for a column a window, which is what most batches need: to grow is to copy all of it.
-        self.matrix: Floats = np.empty((self._fixed + len(emitted.sites.windows), self.panel.n_rows), dtype=np.float64)
-        for key, number in emitted.sites.columns.items():
-            self.matrix[number] = named_column(self.binding.rows, key)
+        shape = (self._fixed + len(emitted.sites.windows), self.panel.n_rows)
+        self._matrix: Floats = np.empty(shape) if room is None else room[: shape[0] * shape[1]].reshape(shape)
+
+    @property
+    def matrix(self) -> Floats:
+        """All columns of the text, and the windows that have a place."""
+        return self._with(range(self._fixed))
+
+    @property
+    def book(self) -> Floats:
+        """The matrix with bids and prices; its other rows may hold anything."""
+        return self._with(BOOK)
+
+    def column(self, number: int) -> Floats:
+        """(n_rows,) one row of the matrix, wherever it is."""
+        if number not in self._named:
+            return np.asarray(self._matrix[number])
+        if number not in self._made:
+            self._made[number] = named_column(self.binding.rows, self._named[number])
+        return self._made[number]
+
+    def _with(self, numbers: Iterable[int]) -> Floats:
+        for number in numbers:
+            if number in self._named:
+                self._matrix[number] = self.column(number)
+                del self._named[number], self._made[number]
+        return self._matrix
+
+    def parts(self, batch: BatchWindows) -> Iterator[tuple[Block, slice]]:
+        """Blocks of some instruments with their rows of this one, whose columns are forgotten one after the other.
+
+        From the second time on it is the block itself, which keeps the windows of the batch: more are likely to follow.
+        """
+        if self._parted or self.panel.n_rows <= PART_ROWS or self.needed_windows(batch) <= self._places.keys():
+            yield self, slice(0, self.panel.n_rows)
+            return
+        self._parted = True
+        parts = list(split_selection(self.selection, PART_ROWS))
+        room = np.empty(len(self._matrix) * max(selection.selected.n_rows for selection, _, _ in parts))
+        for selection, row, session in parts:
+            at = (self.row_from + row, self.session_from + session)
+            part = Block(selection, self.emitted, self.config, *at, room)
+            part.threads = self.threads
+            yield part, slice(row, row + part.panel.n_rows)
 
     def _tests(self) -> Bools:
         panel = self.panel
@@ -113,7 +168,9 @@ class Block:
             tests[:, number] = holds[panel.session_code]
         return tests
 
-    def _entry_table(self) -> Floats:
+    @cached_property
+    def entry(self) -> Floats:
+        """(2, n_rows) shares and price of a buy on each row, price 0 where the book cannot fill it."""
         binding, weighting = self.binding, self.config.weighting
         weighted = binding.criterion is not None
         criterion = binding.criterion if binding.criterion is not None else binding.price
@@ -194,19 +251,20 @@ class Block:
     def place(self, keys: set[WindowKey]) -> None:
         """Gives every window a row of the matrix; columns that are no longer needed make room before the matrix grows."""
         missing = sorted(keys - self._places.keys())
-        free = sorted(set(range(self._fixed, len(self.matrix))) - set(self._places.values()))
+        free = sorted(set(range(self._fixed, len(self._matrix))) - set(self._places.values()))
         if len(missing) > len(free):
             for key in [key for key in self._places if key not in keys]:
                 free.append(self._places.pop(key))
         if len(missing) > len(free):
-            old = len(self.matrix)
+            old = len(self._matrix)
             grown = np.empty((old + len(missing) - len(free), self.panel.n_rows), dtype=np.float64)
-            grown[:old] = self.matrix
-            self.matrix = grown
+            for number in (*(set(range(self._fixed)) - self._named.keys()), *self._places.values()):
+                grown[number] = self._matrix[number]
+            self._matrix = grown
             free.extend(range(old, len(grown)))
         places = dict(zip(missing, sorted(free), strict=False))
         columns = [WindowColumn(*key, self.binding.rows.is_loaded(*key)) for key in places]
-        fill(self.selection, columns, [self.matrix[place] for place in places.values()], self.threads)
+        fill(self.selection, columns, [self._matrix[place] for place in places.values()], self.threads)
         self._places |= places
 
 

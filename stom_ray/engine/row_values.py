@@ -7,7 +7,7 @@ could fault or be counted are collected in `effects`; their values are anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -78,15 +78,16 @@ Bindings = Mapping[int, tuple[float, bool]]
 
 @dataclass(frozen=True)
 class GateRows:
-    """Whole sessions of a block, rows [start, stop) of `matrix`, or those at `local` places among them.
+    """Whole sessions of a block, rows [start, stop) of it, or those at `local` places among them.
 
-    count: (stop - start,) 데이터길이. windows: (4, n_windows) column, rows needed, fault, precomputed; right for windows whose
-    length is constant or bound. trouble: (n_windows,) where some candidate's length faults. texts: (n_texts, stop - start).
-    traded_gaps: whether 초당거래대금 holds anything but finite numbers. gap_rows: rows from the instrument's first on which a
-    precomputed 초당거래대금평균 may not have filled; from_first: (stop - start,) rows since the instrument's first.
+    column_of: (n_rows of the block,) a column by its number. count: (stop - start,) 데이터길이. windows: (4, n_windows) column,
+    rows needed, fault, precomputed; right for windows whose length is constant or bound. trouble: (n_windows,) where some
+    candidate's length faults. texts: (n_texts, stop - start). traded_gaps: whether 초당거래대금 holds anything but finite
+    numbers. gap_rows: rows from the instrument's first on which a precomputed 초당거래대금평균 may not have filled; from_first:
+    (stop - start,) rows since the instrument's first.
     """
 
-    matrix: Floats
+    column_of: Callable[[int], Floats]
     start: int
     stop: int
     count: Ints
@@ -124,7 +125,7 @@ class GateRows:
 
     @cached_property
     def places(self) -> Ints:
-        """Rows of the matrix."""
+        """Rows of the block."""
         return np.arange(self.start, self.stop) if self.local is None else self.local + self.start
 
     def text(self, number: int) -> Bools:
@@ -134,8 +135,8 @@ class GateRows:
     def column(self, number: int, back: int | Ints = 0) -> Floats:
         """The values `back` rows earlier; anything where there is no such row in the block."""
         if self.local is None and isinstance(back, int) and back <= self.start:
-            return np.asarray(self.matrix[number, self.start - back : self.stop - back])
-        return np.asarray(self.matrix[number].take(self.places - back, mode="clip"))
+            return np.asarray(self.column_of(number)[self.start - back : self.stop - back])
+        return np.asarray(self.column_of(number).take(self.places - back, mode="clip"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -148,7 +149,7 @@ class BlockValues:
         rows_of = np.diff(block.offsets)
         traded = (block.selection.loaded.column("초당거래대금"), panel.column("초당거래대금"))
         return GateRows(
-            block.matrix,
+            block.column,
             0,
             self.n_rows,
             day_counts(panel),
@@ -189,9 +190,7 @@ class BlockValues:
 
 
 def session_runs(offsets: Ints, rows: int) -> Iterator[tuple[int, int]]:
-    """Consecutive sessions, about `rows` rows at a time."""
-    first = 0
-    while first < len(offsets) - 1:
-        last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + rows, side="right")) - 1)
-        yield first, last
-        first = last
+    """Consecutive sessions, about `rows` rows at a time and each time about equally many."""
+    n = int(offsets[-1])
+    runs = max(1, round(n / rows))
+    return itertools.pairwise(np.unique(np.searchsorted(offsets, np.arange(runs + 1) * n // runs)).tolist())

@@ -18,7 +18,7 @@ class ParameterValues(RowValues):
     def __init__(self, params: ParamMatrix, strict: bool) -> None:
         n = len(params)
         none = np.zeros(0, dtype=np.int64)
-        empty = GateRows(np.zeros((0, n)), 0, n, none, none, none != 0, none != 0, False, 0, none)
+        empty = GateRows(np.zeros((0, n)).__getitem__, 0, n, none, none, none != 0, none != 0, False, 0, none)
         super().__init__(Sites(), empty, strict, "tick_v1")
         self.params = params
 

@@ -129,11 +129,11 @@ def market_of(prices, seconds, ticks, bids):
     offsets = np.array([0, N])
     higher, lower = np.empty((2, N), dtype=np.int32)
     lows, tick_higher = np.empty(N), np.empty(ticks.shape, dtype=np.int32)
-    index.next_higher(prices, offsets, higher)
-    index.next_lower(prices, offsets, lower)
-    index.low_before_higher(prices, offsets, higher, lows)
+    index.next_higher(prices, offsets[:-1], offsets[1:], higher)
+    index.next_lower(prices, offsets[:-1], offsets[1:], lower)
+    index.low_before_higher(prices, offsets[:-1], offsets[1:], higher, lows)
     for number in range(len(ticks)):
-        index.next_higher(ticks[number], offsets, tick_higher[number])
+        index.next_higher(ticks[number], offsets[:-1], offsets[1:], tick_higher[number])
     entry = np.full((2, N), 100.0)
     return prices, seconds, higher, lower, lows, tick_higher, ticks, bids, entry
 
