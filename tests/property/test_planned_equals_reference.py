@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stom_ray.conditions.compile import compile_strategy
-from stom_ray.engine.planned import walk
+from stom_ray.engine.planned import transposed, walk
 from stom_ray.engine.planned.kernel import CpuKernel
 from stom_ray.engine.planned.totals import Totals
 from stom_ray.engine.reference import run_reference
@@ -223,6 +223,7 @@ class Reached:
     forced: int = 0
     delayed: int = 0  # sales that a deeper book would have made earlier
     small: int = 0  # trades of too few shares for the exit index
+    listed: int = 0  # trades of candidates that enter together, whose exits are looked up in tables
 
     def add(self, other: Reached) -> None:
         for name, value in vars(other).items():
@@ -261,8 +262,8 @@ def settings_of(chooser: random.Random, profile: str) -> EngineConfig:
     )
 
 
-# FEW and ROWS_AT_ONCE of the walk: as they are, candidates that share values, values of their own in small pieces
-PLANS = ((walk.FEW, walk.ROWS_AT_ONCE), (1 << 40, 1), (-1, 5))
+# FEW, SHARED and ROWS_AT_ONCE of the walk: as they are; candidates that share values; values of their own, together or in pieces
+PLANS = ((walk.FEW, walk.SHARED, walk.ROWS_AT_ONCE), (1 << 40, 0, 1), (-1, 0, 24), (-1, 0, 5))
 
 
 @cache
@@ -280,9 +281,10 @@ def checked(make_panel, seed: int) -> Reached:
     uncounted = CpuKernel(strategy, selection, config, counting=False)
     for rows in (script.rows(24, True), script.rows(9, False), script.rows(1, False)):
         expected = run_reference(strategy, selection, rows, config)
-        for few, at_once in PLANS:
+        for few, shared, at_once in (*PLANS[:2], PLANS[2 + seed % 2]):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(walk, "FEW", few)
+                patch.setattr(walk, "SHARED", shared)
                 patch.setattr(walk, "ROWS_AT_ONCE", at_once)
                 assert_equal(kernel.run(rows), expected)
                 reached.add(used(kernel))
@@ -291,7 +293,7 @@ def checked(make_panel, seed: int) -> Reached:
                 assert_totals(by_instrument.totals(rows), expected, len(rows), selection)
         assert_equal(kernel.run(rows, threads=2), expected)
         assert_equal(uncounted.run(rows), expected, counted=False)
-        reached.add(found_in(expected, selection))
+        reached.add(found_in(expected, selection, listed=seed % 2 == 0))
     if style == "plain":
         deep = CpuKernel(strategy, select(market(make_panel, seed, 0.0, deep=True), **part), config)
         reached.delayed += delayed(kernel, deep, script.rows(24, True))
@@ -315,8 +317,9 @@ def used(kernel: CpuKernel) -> Reached:
     )
 
 
-def found_in(result: RunResult, selection: Selection) -> Reached:
+def found_in(result: RunResult, selection: Selection, listed: bool) -> Reached:
     trades = result.trades
+    _, together = np.unique(trades.buy_row, return_counts=True)
     lasts = selection.selected.offsets[1:] - 1
     return Reached(
         trades=len(trades),
@@ -325,6 +328,7 @@ def found_in(result: RunResult, selection: Selection) -> Reached:
         divisions=sum(result.zero_divisions.values()),
         forced=int((trades.sell_row == lasts[trades.session]).sum()),
         small=int((trades.buy_amount < 14 * trades.buy_price).sum()),
+        listed=int(together[together >= transposed.LISTED].sum()) if listed else 0,
     )
 
 
@@ -344,7 +348,7 @@ def test_the_programs_reach_every_way_through_the_kernels(make_panel):
     assert reached.plans == {"grid", "rows", "generated"}
     assert len(reached.labels) > 3
     assert min(reached.outcomes, reached.mixed, reached.unfit, reached.stopped) > 0
-    assert min(reached.divisions, reached.forced, reached.delayed, reached.small) > 200
+    assert min(reached.divisions, reached.forced, reached.delayed, reached.small, reached.listed) > 200
 
 
 @pytest.mark.slow

@@ -139,6 +139,7 @@ def walk(sessions, block, terms, buys, levels, exits, market, script, costs, sum
         timed = False
         passed(z, rows, count, ordered, n_distinct, ranks)
         free[:] = ~np.uint64(0)
+        free[n_words - 1] >>= np.uint64((64 - (n & 63)) & 63)
         for u in range(count):
             c = waiting[u]
             while c >= 0:
