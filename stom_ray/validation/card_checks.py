@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 
 from stom_ray.errors import ConfigError
 from stom_ray.metrics.returns import kurtosis, sharpe, skew
-from stom_ray.validation.bootstrap import FEWEST_DAYS, optimal_block_length
+from stom_ray.validation.bootstrap import FEWEST_DAYS, optimal_block_length, stationary_counts
 from stom_ray.validation.card_evidence import Evidence, Floats
 from stom_ray.validation.card_words import MISSING, WORDS, plain_days
 from stom_ray.validation.cscv import Cscv, cscv
@@ -144,11 +145,21 @@ def chance(paths: Floats) -> float:
 
     Of several paths twice the median p-value, which holds however the paths depend (Meinshausen, Meier and Bühlmann 2009).
     """
-    values = [
-        reality_check(path[np.newaxis], block_length=block_length(path), seed=SEED, reps=TEST_REPS).p_upper for path in paths
-    ]
-    least = (float(np.median(values)) * TEST_REPS + 1) / (TEST_REPS + 1)
-    return min(1.0, least if len(paths) == 1 else 2 * least)
+    draws = _draws(paths.shape[1], float(np.median([block_length(path) for path in paths])))
+    mean, square = paths.mean(axis=1, keepdims=True), (paths**2).mean(axis=1, keepdims=True)
+    drawn, drawn_square = (values @ draws.T / paths.shape[1] for values in (paths, paths**2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        seen = mean / np.sqrt(square - mean**2)
+        by_luck = (drawn - mean) / np.sqrt(drawn_square - drawn**2)
+    at_least = ~(by_luck < seen) | (np.ptp(paths, axis=1, keepdims=True) == 0)  # no spread is no evidence
+    value = float(np.median((at_least.sum(axis=1) + 1) / (TEST_REPS + 1)))
+    return min(1.0, value if len(paths) == 1 else 2 * value)
+
+
+@lru_cache(maxsize=4)
+def _draws(n_days: int, length: float) -> Floats:
+    """Asked for again by the comparison with the present values."""
+    return stationary_counts(n_days, length, TEST_REPS, SEED)
 
 
 def interval_check(evidence: Evidence) -> Check:
