@@ -8,6 +8,7 @@ it: memory that nobody reads is never touched.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,6 +111,7 @@ class Block:
         self._following: dict[bytes, Rows32] = {}
         self._places: dict[WindowKey, int] = {}
         self._parted = False
+        self._writing = threading.RLock()  # threads of a run ask for the matrix
         self._named = {number: key for key, number in emitted.sites.columns.items()}  # that are not in the matrix yet
         self._made: dict[int, Floats] = {}
         self._fixed = len(emitted.sites.columns)
@@ -129,17 +131,19 @@ class Block:
 
     def column(self, number: int) -> Floats:
         """(n_rows,) one row of the matrix, wherever it is."""
-        if number not in self._named:
-            return np.asarray(self._matrix[number])
-        if number not in self._made:
-            self._made[number] = named_column(self.binding.rows, self._named[number])
-        return self._made[number]
+        with self._writing:
+            if number not in self._named:
+                return np.asarray(self._matrix[number])
+            if number not in self._made:
+                self._made[number] = named_column(self.binding.rows, self._named[number])
+            return self._made[number]
 
     def _with(self, numbers: Iterable[int]) -> Floats:
-        for number in numbers:
-            if number in self._named:
-                self._matrix[number] = self.column(number)
-                del self._named[number], self._made[number]
+        with self._writing:
+            for number in numbers:
+                if number in self._named:
+                    self._matrix[number] = self.column(number)
+                    del self._named[number], self._made[number]
         return self._matrix
 
     def parts(self, batch: BatchWindows) -> Iterator[tuple[Block, slice]]:
