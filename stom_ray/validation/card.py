@@ -49,6 +49,11 @@ class Card:
     words: str
     checks: tuple[Check, ...]
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """A sentence for each check that does not pass, decisive ones first."""
+        return tuple(check.words for check in self.checks if check.standing != "pass")
+
     def __getitem__(self, name: str) -> Check:
         """The check of that name; KeyError."""
         return {check.name: check for check in self.checks}[name]

@@ -52,6 +52,7 @@ def test_a_strong_edge_with_everything_looked_at_passes():
     assert found.standing == "pass"
     assert {check.standing for check in found.checks} == {"pass"}
     assert found.words == HEADLINES["pass"]
+    assert found.reasons == ()
     assert (found.n_days, found.n_trials, found.looks) == (N_DAYS, N_TRIALS, 1)
     assert found.effective == pytest.approx(N_TRIALS, rel=0.05)
     assert [check.name for check in found.checks if check.decisive] == [
@@ -82,7 +83,7 @@ def test_a_loss_on_unseen_days_is_a_fail_whatever_else_holds():
     assert found["out_of_sample"].standing == "fail"
     assert found["deflated_sharpe"].standing == "pass"
     assert found.standing == "fail"
-    assert found["out_of_sample"].words == "On days it had not seen it lost money."
+    assert found.reasons[0] == "On days it had not seen it lost money."
     assert found.needed_days == math.inf
 
 
