@@ -139,7 +139,7 @@ engine:
   costs: krx                   # tax by date; stom: STOM's own 0.18%; custom:TAX%,FEE%
 
 search:
-  sampler: tpe                 # tpe, random, grid, coordinate (STOM's own), optuna (one candidate a trial)
+  sampler: tpe                 # tpe, two_stage, genetic, cmaes, random, qmc, grid, coordinate (STOM's own), optuna (one a trial)
   evaluations: 2000
   islands: 2                   # independent searches; part of the result, unlike workers
   batch: 200

@@ -12,7 +12,7 @@ from stom_ray.engine.types import MAX_AVGTIME, MAX_BETTING
 from stom_ray.metrics.objectives import Limits
 from stom_ray.schema.costs import cost_model
 
-Sampler = Literal["tpe", "random", "grid", "coordinate", "optuna"]
+Sampler = Literal["tpe", "random", "qmc", "two_stage", "genetic", "cmaes", "grid", "coordinate", "optuna"]
 Objective = Literal["TP", "TPI", "TG", "CAGR", "PM", "P2M", "PAM", "PWM", "PTM", "GM", "GAM", "GWM", "GTM", "G2M"]
 MAX_SEED = 2**32 - 1
 ANY_DAY = 20240102  # a cost model is checked before the days are known
@@ -158,7 +158,9 @@ class SearchSection(Section):
     time_limit_s: float | None = Field(default=None, gt=0, description="stop at the first batch border after so many seconds")
     options: dict[str, int] = Field(
         default_factory=dict,
-        description="of the sampler: tpe takes startup (random rows before it models) and history (rows modelled)",
+        description="of the sampler: tpe takes startup (random rows before it models) and history (rows modelled), two_stage "
+        "wide (rows of its first stage in an island), survivors (best of them, around which it goes on) and modelled (rows of a "
+        "batch asked of TPE then), genetic population and tournament",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -10,15 +10,22 @@ import numpy as np
 
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import ConfigError
+from stom_ray.search.cmaes_sampler import CmaEsSampler
 from stom_ray.search.coordinate_ascent import CoordinateAscent
+from stom_ray.search.genetic_sampler import GeneticSampler
 from stom_ray.search.grid_sampler import GridSampler
+from stom_ray.search.qmc_sampler import QmcSampler
 from stom_ray.search.random_sampler import RandomSampler
 from stom_ray.search.samplers import Sampler
 from stom_ray.search.space import Space, parameter_keys, take
 from stom_ray.search.tpe_sampler import TpeSampler
+from stom_ray.search.two_stage_sampler import TwoStageSampler
 
-SamplerName = Literal["coordinate", "grid", "optuna", "random", "tpe"]
+SamplerName = Literal["cmaes", "coordinate", "genetic", "grid", "optuna", "qmc", "random", "tpe", "two_stage"]
 ONE_SEQUENCE = ("coordinate", "grid", "optuna")
+LISTED: dict[str, Callable[..., Sampler]] = {"coordinate": CoordinateAscent, "grid": GridSampler}
+SEEDED: dict[str, Callable[..., Sampler]] = {"genetic": GeneticSampler, "random": RandomSampler, "tpe": TpeSampler}
+BY_BATCH_SIZE: dict[str, Callable[..., Sampler]] = {"cmaes": CmaEsSampler, "qmc": QmcSampler, "two_stage": TwoStageSampler}
 MAX_BARREN_BATCHES = 20
 
 
@@ -27,7 +34,8 @@ class IslandPlan:
     """What makes an island's stream; it can be sent to another process.
 
     number: 0 … islands-1. evaluations: distinct rows it may ask for; patience: batches without a better objective after which
-    it ends (None: never). options: of the sampler (tpe: startup, history; coordinate: passes).
+    it ends (None: never). options: of the sampler (tpe: startup, history; genetic: population, tournament; two_stage:
+    wide, survivors, modelled; coordinate: passes).
     """
 
     space: Space
@@ -46,13 +54,11 @@ class IslandPlan:
         if self.sampler not in get_args(SamplerName):
             raise ConfigError(f"sampler {self.sampler!r}: expected one of {', '.join(get_args(SamplerName))}")
         try:
-            if self.sampler == "random":
-                return RandomSampler(self.space, self.seed, self.number, **self.options)
-            if self.sampler == "tpe":
-                return TpeSampler(self.space, self.seed, self.number, **self.options)
-            if self.sampler == "grid":
-                return GridSampler(self.space, **self.options)
-            return CoordinateAscent(self.space, **self.options)
+            if self.sampler in LISTED:
+                return LISTED[self.sampler](self.space, **self.options)
+            if self.sampler in SEEDED:
+                return SEEDED[self.sampler](self.space, self.seed, self.number, **self.options)
+            return BY_BATCH_SIZE[self.sampler](self.space, self.seed, self.number, self.batch_size, **self.options)
         except TypeError as error:
             raise ConfigError(f"sampler {self.sampler} does not take the options {sorted(self.options)}: {error}") from error
 

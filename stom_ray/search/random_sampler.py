@@ -35,21 +35,29 @@ class RandomSampler:
         """Random rows learn nothing."""
 
 
-def draw_unseen(space: Space, rng: np.random.Generator, n: int, seen: AbstractSet[bytes]) -> ParamMatrix:
-    """Up to n random rows, none twice and none in `seen`."""
-    fresh: set[bytes] = set()
+def draw_unseen(
+    space: Space, rng: np.random.Generator, n: int, seen: AbstractSet[bytes], fresh: set[bytes] | None = None
+) -> ParamMatrix:
+    """Up to n random rows, none twice and none in `seen` or `fresh`; their keys are added to `fresh`."""
+    fresh = set() if fresh is None else fresh
     parts: list[ParamMatrix] = []
+    left = n
     for _ in range(MAX_DRAWS):
-        if len(fresh) >= n or (space.size is not None and len(seen) + len(fresh) >= space.size and _is_full(space, seen, fresh)):
+        if left <= 0 or (space.size is not None and len(seen) + len(fresh) >= space.size and _is_full(space, seen, fresh)):
             break
-        drawn = space.draw_random(rng, n)
-        rows = []
-        for row, key in enumerate(parameter_keys(drawn)):
-            if key not in seen and key not in fresh and len(fresh) < n:
-                fresh.add(key)
-                rows.append(row)
-        parts.append(take(drawn, np.array(rows, dtype=np.int64)))
+        parts.append(unseen_rows(space.draw_random(rng, n), left, seen, fresh))
+        left -= len(parts[-1])
     return stack(parts, len(space.variables))
+
+
+def unseen_rows(params: ParamMatrix, limit: int, seen: AbstractSet[bytes], fresh: set[bytes]) -> ParamMatrix:
+    """The first `limit` rows that are in neither set, each once; their keys are added to `fresh`."""
+    rows: list[int] = []
+    for row, key in enumerate(parameter_keys(params)):
+        if key not in seen and key not in fresh and len(rows) < limit:
+            fresh.add(key)
+            rows.append(row)
+    return take(params, np.array(rows, dtype=np.int64))
 
 
 def _is_full(space: Space, seen: AbstractSet[bytes], fresh: AbstractSet[bytes]) -> bool:

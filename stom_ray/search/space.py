@@ -110,13 +110,17 @@ class Space:
 
     def draw_random(self, rng: np.random.Generator, n: int) -> ParamMatrix:
         """n rows, every value of a list and every point of an interval equally likely; the first m rows do not depend on n."""
-        drawn = rng.random((n, len(self.variables)))
+        return self.from_unit(rng.random((n, len(self.variables))))
+
+    def from_unit(self, points: Floats) -> ParamMatrix:
+        """Points of the unit cube, (n, n_vars) in [0, 1) -> values; equal shares of it belong to every value of a list."""
+        positions = np.empty(points.shape)
         for column, variable in enumerate(self.variables):
             if isinstance(variable, Choice):
-                drawn[:, column] = np.floor(drawn[:, column] * len(variable.values))
+                positions[:, column] = np.floor(points[:, column] * len(variable.values))
             else:
-                drawn[:, column] = variable.low + drawn[:, column] * (variable.high - variable.low)
-        return self.decode(drawn)
+                positions[:, column] = variable.low + points[:, column] * (variable.high - variable.low)
+        return self.decode(positions)
 
     def grid(self, start: int, n: int) -> ParamMatrix:
         """Rows start … start+n-1 of the grid (fewer at its end), the last variable changing fastest. Intervals: RangeError."""

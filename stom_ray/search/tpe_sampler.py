@@ -10,9 +10,9 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import ConfigError
-from stom_ray.search.random_sampler import draw_unseen
+from stom_ray.search.random_sampler import draw_unseen, unseen_rows
 from stom_ray.search.samplers import batch_rng
-from stom_ray.search.space import Choice, Space, parameter_keys, stack, take
+from stom_ray.search.space import Choice, Space, stack
 
 STARTUP_ROWS = 100
 HISTORY_ROWS = 512
@@ -43,14 +43,10 @@ class TpeSampler:
         rng = batch_rng(self._seed, self._island, batch)
         if not self._distributions or sum(map(len, self._objective)) < self._startup:
             return draw_unseen(self._space, rng, n, seen)
-        asked = self._space.decode(self._propose(rng, n))
-        rows, taken = [], set(seen)
-        for row, key in enumerate(parameter_keys(asked)):
-            if key not in taken:
-                taken.add(key)
-                rows.append(row)
-        filling = draw_unseen(self._space, rng, n - len(rows), taken)
-        return stack([take(asked, np.array(rows, dtype=np.int64)), filling], len(self._space.variables))
+        fresh: set[bytes] = set()
+        asked = unseen_rows(self._space.decode(self._propose(rng, n)), n, seen, fresh)
+        filling = draw_unseen(self._space, rng, n - len(asked), seen, fresh)
+        return stack([asked, filling], len(self._space.variables))
 
     def tell(self, batch: int, params: ParamMatrix, objective: Floats) -> None:
         self.inform(params, objective)

@@ -108,7 +108,7 @@ def test_a_file_without_sections_is_refused(write, content):
         ("search:\n  seed: 4294967296\n", 8, "less than or equal to 4294967295"),
         ("search:\n  islands: 0\n", 8, "greater than or equal to 1"),
         ("search:\n  islands: 100000\n", 8, "less than or equal to 1024"),
-        ("search:\n  sampler: tpee\n", 8, "'tpe', 'random', 'grid', 'coordinate' or 'optuna'"),
+        ("search:\n  sampler: tpee\n", 8, "'two_stage', 'genetic', 'cmaes', 'grid', 'coordinate' or 'optuna'"),
         ("search:\n  objective: XX\n", 8, "'TP', 'TPI'"),
         ("search:\n  time_limit_s: 0\n", 8, "greater than 0"),
         ("search:\n  time_limit_s: .inf\n", 8, "finite number"),

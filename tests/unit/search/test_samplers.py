@@ -8,7 +8,8 @@ from stom_ray.search.random_sampler import RandomSampler
 from stom_ray.search.space import Choice, Interval, Space, parameter_keys
 from stom_ray.search.tpe_sampler import BEST_ROWS, TpeSampler, kept_rows
 
-NAMES = ("random", "grid", "tpe", "coordinate")
+NAMES = ("random", "grid", "tpe", "coordinate", "qmc", "genetic", "cmaes", "two_stage")
+SMALL = {"tpe": {"startup": 40}, "genetic": {"population": 40}, "two_stage": {"wide": 50, "modelled": 2}}
 
 
 def plan(space, name, **options):
@@ -42,18 +43,18 @@ class TestSamplerContract:
 
     def test_rows_lie_in_the_space(self, name):
         space = self.space()
-        for params, _ in drive(plan(space, name).make_sampler(), 4):
+        for params, _ in drive(plan(space, name, **SMALL.get(name, {})).make_sampler(), 5):
             assert not np.isnan(space.encode(params)).any()
 
     def test_the_same_seed_gives_the_same_stream(self, name):
-        first = drive(plan(self.space(), name).make_sampler(), 5)
-        second = drive(plan(self.space(), name).make_sampler(), 5)
+        first = drive(plan(self.space(), name, **SMALL.get(name, {})).make_sampler(), 5)
+        second = drive(plan(self.space(), name, **SMALL.get(name, {})).make_sampler(), 5)
         for (one, _), (other, _) in zip(first, second, strict=True):
             np.testing.assert_array_equal(one.values, other.values)
 
     @pytest.mark.parametrize("cut", [1, 3])
     def test_told_without_asking_it_continues_the_same_stream(self, name, cut):
-        options = {"startup": 40} if name == "tpe" else {}
+        options = SMALL.get(name, {})
         whole = drive(plan(self.space(), name, **options).make_sampler(), 5)
         rest = drive(plan(self.space(), name, **options).make_sampler(), 5, told=whole[:cut])
         for (one, _), (other, _) in zip(whole, rest, strict=True):
@@ -73,7 +74,35 @@ class TestSamplerContract:
         assert len(sampler.ask(0, 30, set(parameter_keys(strange)))) > 0
 
 
-@pytest.mark.parametrize("name", ["random", "tpe"])
+BOXES = Space(tuple(Choice(tuple(range(20)), 10) for _ in range(12)))
+
+
+@pytest.mark.parametrize("name", ["random", "qmc", "genetic", "cmaes", "two_stage"])
+def test_in_a_large_space_no_row_comes_twice_in_a_batch(name):
+    for params, _ in drive(plan(BOXES, name, **SMALL.get(name, {})).make_sampler(), 5):
+        assert len(params) == len(set(parameter_keys(params))) == 30
+
+
+@pytest.mark.parametrize("name", ["genetic", "cmaes", "two_stage"])
+def test_samplers_that_learn_come_closer_to_the_best_of_twelve_variables_than_random_rows(name):
+    best = {
+        each: max(scores.max() for _, scores in drive(plan(BOXES, each, **SMALL.get(each, {})).make_sampler(), 20))
+        for each in ("random", name)
+    }
+    assert best[name] > best["random"] / 2, "it halves the squared distance"
+
+
+def test_intervals_are_searched_and_fixed_values_left_alone_by_every_sampler_that_takes_intervals():
+    space = Space((Interval(0.0, 10.0, 1.0), Choice((7,), 7), Choice((1, 3, 9), 1), Interval(-1.0, 5.0, 0.0)))
+    for name in ("qmc", "genetic", "cmaes", "two_stage"):
+        stream = drive(plan(space, name, **SMALL.get(name, {})).make_sampler(), 6)
+        assert all(not np.isnan(space.encode(params)).any() for params, _ in stream)
+        assert all((params.values[:, 1] == 7).all() for params, _ in stream)
+        if name != "qmc":
+            assert np.abs(stream[-1][0].values[:, 0] - 3).mean() < np.abs(stream[0][0].values[:, 0] - 3).mean()
+
+
+@pytest.mark.parametrize("name", ["random", "tpe", "qmc", "genetic", "two_stage"])
 def test_a_small_space_is_searched_to_its_last_row_and_none_comes_twice(name):
     space = Space((Choice((1, 2, 3), 1), Choice((0.1, 0.2), 0.1)))
     stream = drive(plan(space, name).make_sampler(), 3, n=4)
@@ -121,7 +150,9 @@ def test_samplers_that_need_a_grid_refuse_an_interval():
 
 def test_unknown_samplers_and_options_are_refused():
     space = Space((Choice((1, 2), 1),))
-    with pytest.raises(ConfigError, match="expected one of coordinate, grid, optuna, random, tpe"):
+    with pytest.raises(
+        ConfigError, match="expected one of cmaes, coordinate, genetic, grid, optuna, qmc, random, tpe, two_stage"
+    ):
         plan(space, "annealing").make_sampler()
     with pytest.raises(ConfigError, match="startup"):
         plan(space, "random", startup=3).make_sampler()

@@ -73,6 +73,10 @@ def test_failed_rows_and_infinite_scores_are_failures_with_a_reason(path, evalua
 SETTINGS = [
     {"sampler": "random", "islands": 2},
     {"sampler": "tpe", "islands": 2, "options": {"startup": 20}, "migrate_every": 2, "evaluations": 120},
+    {"sampler": "qmc", "islands": 2},
+    {"sampler": "genetic", "islands": 2, "options": {"population": 20}, "migrate_every": 2, "evaluations": 200},
+    {"sampler": "cmaes", "islands": 2, "evaluations": 210},
+    {"sampler": "two_stage", "islands": 2, "options": {"wide": 30}, "migrate_every": 2, "evaluations": 160},
     {"sampler": "coordinate", "evaluations": 5_000},
     {"sampler": "grid", "evaluations": 300},
 ]
