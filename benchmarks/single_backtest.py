@@ -1,7 +1,7 @@
 """single-backtest-seconds: a script of 400 lines over 1.5 million rows, one candidate, from a loaded panel to its trades.
 
 The first run is a process's first: text compiled, machine code of the fixed kernels loaded from a warm cache of building blocks,
-no generated kernel at hand. The second run is the same call again in that process, as with an edited parameter.
+no generated kernel at hand. The second run is the same call again in that process.
 Seconds are the main thread's processor time, one thread, median of PROCESSES; beside them stand those by the clock on the wall,
 and what of the first run the system took: memory and mapped files touched for the first time.
 
