@@ -25,7 +25,7 @@ from stom_ray.runs.choice import DataChoice
 from stom_ray.store.ingest import ingest
 from stom_ray.store.load import load_panel
 
-STRATEGY = Path("benchmarks/real")
+BUY, SELL = (Path("benchmarks/real", name).read_bytes() for name in ("buy.txt", "sell.txt"))
 PROCESSES = 5
 COMPARED = 2  # combinations
 STOM = 185_000  # tick-evaluations a second and core
@@ -77,8 +77,7 @@ def ranges(density: str) -> str:
 
 
 def totals(store: Path, density: str, **options: Any) -> Any:
-    buy, sell = (STRATEGY / "buy.txt").read_bytes(), (STRATEGY / "sell.txt").read_bytes()
-    return api.sweep_totals(store, buy, sell, ranges=ranges(density), ranges_form="values", grid=True, **options)
+    return api.sweep_totals(store, BUY, SELL, ranges=ranges(density), ranges_form="values", grid=True, **options)
 
 
 def equals_reference(store: Path, density: str, codes: tuple[str, ...], first_day: int, last_day: int) -> bool:
@@ -86,9 +85,8 @@ def equals_reference(store: Path, density: str, codes: tuple[str, ...], first_da
     all_rows = totals(store, density, choice=choice).totals
     columns = [name for name in all_rows.columns if name.startswith("vars_")]
     some = all_rows.iloc[:: len(all_rows) // COMPARED]
-    buy, sell = (STRATEGY / "buy.txt").read_bytes(), (STRATEGY / "sell.txt").read_bytes()
     rows = [[int(value) if value == int(value) else value for value in row] for row in some[columns].to_numpy().tolist()]
-    expected = api.sweep_totals(store, buy, sell, rows=rows, choice=choice, backend="reference").totals
+    expected = api.sweep_totals(store, BUY, SELL, rows=rows, choice=choice, backend="reference").totals
     sums = ["trades", "wins", "profit", "hold_s"]
     return bool(expected["trades"].sum() > 0 and (expected[sums].to_numpy() == some[sums].to_numpy()).all())
 

@@ -171,9 +171,9 @@ def most_values(values: Floats) -> int:
     return 1 + int((ordered[1:] != ordered[:-1]).sum(axis=0).max(initial=0))
 
 
-def padded(tables: list[Floats]) -> Floats:
-    """(n_tables, longest), inf behind the end."""
-    out = np.full((len(tables), max([1, *(len(table) for table in tables)])), np.inf)
+def padded(tables: list[Floats], width: int = 1) -> Floats:
+    """(n_tables, longest or width), inf behind the end."""
+    out = np.full((len(tables), max([width, *(len(table) for table in tables)])), np.inf)
     for k, table in enumerate(tables):
         out[k, : len(table)] = table
     return out
@@ -199,9 +199,7 @@ def transpose(buys: Floats) -> Transposed:
     n_words = (len(places) + 63) >> 6
     n_distinct = np.array([len(table) for table in tables], dtype=np.int64)
     most = int(n_distinct.max(initial=0))
-    ordered = np.full((len(tables), 1 << most.bit_length()), np.inf)
-    for k, table in enumerate(tables):
-        ordered[k, : len(table)] = table
+    ordered = padded(tables, 1 << most.bit_length())
     prefix = np.empty((len(tables), most + 1, n_words), dtype=np.uint64)
     prefix_tables(np.ascontiguousarray(places.T), n_words, prefix)
     return Transposed(ordered, n_distinct, prefix)

@@ -105,13 +105,17 @@ def fill_outcomes(u, here, exits, market, script, firsts, table, outcome):
 
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
+def earned_by(bought, quantity, price, cost, held_s):
+    """(profit in KRW, packed counters) of a trade."""
+    gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
+    return gain, TRADE + (WIN if gain >= 0 else 0) + (np.int64(held_s) << HELD_BITS)
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def keep_outcome(at, start, entry, row, bought, quantity, price, reason, cost, market, row_bits, before, outcome):
     following, profit, counters, sale_row, sale_krw, sale_reason = outcome
-    gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
-    held = np.int64(market[1][row] - market[1][entry])
     following[at] = survivors_before(row + 1 - start, row_bits, before)
-    profit[at] = gain
-    counters[at] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
+    profit[at], counters[at] = earned_by(bought, quantity, price, cost, market[1][row] - market[1][entry])
     sale_row[at] = row
     sale_krw[at] = np.int64(price)
     sale_reason[at] = reason

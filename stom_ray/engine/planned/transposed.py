@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from stom_ray.engine.costing import net_amount
 from stom_ray.engine.kernel_runtime import forced_sale_price
 from stom_ray.engine.planned.exits import (
     RETRACE,
@@ -23,7 +22,7 @@ from stom_ray.engine.planned.exits import (
     sell_from,
     touch,
 )
-from stom_ray.engine.planned.grid import HELD_BITS, TRADE, WIN, add_tallies, make_room
+from stom_ray.engine.planned.grid import add_tallies, earned_by, make_room
 from stom_ray.engine.planned.survivors import room, survivors, survivors_before
 from stom_ray.engine.planned.words import count_bits, lowest_bit
 from stom_ray.machine_code import njit
@@ -93,11 +92,8 @@ def search(entry, row, found, last, reasons, bought, quantity, cost, scale, valu
 def keep_sale(slot, row, price, entry, bought, quantity, cost, seconds, after, sales):
     """after: number of the first surviving row behind the sale."""
     prices, gains, counters, following = sales
-    gain = np.int64(net_amount(bought, quantity * price, cost[0], cost[1], cost[2]) - bought)
-    held = np.int64(seconds[row] - seconds[entry])
     prices[slot] = price
-    gains[slot] = gain
-    counters[slot] = TRADE + (WIN if gain >= 0 else 0) + (held << HELD_BITS)
+    gains[slot], counters[slot] = earned_by(bought, quantity, price, cost, seconds[row] - seconds[entry])
     following[slot] = after
 
 

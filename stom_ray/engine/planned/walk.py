@@ -28,12 +28,16 @@ class Walk:
         n = self.size = len(candidates.unfit)
         self.labels = np.append(script.labels, 0) if sell is None else None  # None: recorded as they are
         self.pieces: list[GridPiece | RowsPiece]
+
+        def pays(buys: int, exits: int) -> bool:
+            return sell is not None or n <= FEW or buys * exits <= SHARED * n
+
         buys, exits = most_values(candidates.buys), most_values(candidates.exits)
-        if sell is not None or n <= FEW or buys * exits <= SHARED * n:
+        if pays(buys, exits):
             shared = share(candidates, script.starts)
             buys, exits = len(shared.place), len(shared.exits[0])
             combinations = f"{buys:,} combinations of buy values and {exits:,} of exit values"
-            if sell is not None or n <= FEW or buys * exits <= SHARED * n:
+            if pays(buys, exits):
                 self.name, self.reason = "grid", f"{n:,} candidates are {combinations}"
                 if sell is not None:
                     self.reason += f"; outcomes by the generated sell text ({plan.uncut})"
