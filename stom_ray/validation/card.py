@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from stom_ray.validation import card_checks as checks
 from stom_ray.validation.bootstrap import FEWEST_DAYS
 from stom_ray.validation.card_checks import Check, Standing, Trials
 from stom_ray.validation.card_evidence import Evidence
-from stom_ray.validation.card_words import HEADLINES, plain_days
+from stom_ray.validation.card_words import HEADLINE, sentence
 from stom_ray.validation.effective_trials import correlated_trials
 from stom_ray.validation.overfitting import expected_max
 
@@ -36,8 +37,7 @@ POWER = 3.3  # 1.645 twice: 5% false alarms and 5% misses, in standard errors ab
 class Card:
     """needed_days: trading days after which a rule as good as this one looks (the lower of its Sharpe ratios on searched and on
     unseen days) would be told from luck: ((E[max N_eff] + POWER) / Sharpe)²; inf when it does not earn. n_trials: over every
-    study on this data; effective: how many independent ones they are worth. words: the verdict in a sentence. checks: decisive
-    first; none below LEAST_DAYS.
+    study on this data; effective: how many independent ones they are worth. checks: decisive first; none below LEAST_DAYS.
     """
 
     standing: Standing
@@ -46,8 +46,17 @@ class Card:
     n_trials: int
     effective: float
     looks: int
-    words: str
     checks: tuple[Check, ...]
+
+    @property
+    def words(self) -> str:
+        """The verdict in a sentence, in English."""
+        return self.told("en")
+
+    def told(self, lang: str) -> str:
+        """The verdict in a sentence."""
+        key = "never" if self.standing == "too_little_data" and math.isinf(self.needed_days) else self.standing
+        return sentence(HEADLINE, key, {"needed": self.needed_days, "days": self.n_days}, lang)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -57,6 +66,42 @@ class Card:
     def __getitem__(self, name: str) -> Check:
         """The check of that name; KeyError."""
         return {check.name: check for check in self.checks}[name]
+
+    def to_json(self) -> dict[str, Any]:
+        """Numbers that do not exist are NaN or infinite here."""
+        return {
+            "standing": self.standing,
+            "words": self.words,
+            "needed_days": self.needed_days,
+            "days": self.n_days,
+            "n_trials": self.n_trials,
+            "effective": self.effective,
+            "looks": self.looks,
+            "checks": [
+                {
+                    "name": check.name,
+                    "standing": check.standing,
+                    "value": check.value,
+                    "threshold": check.threshold,
+                    "decisive": check.decisive,
+                    "missing": check.missing,
+                    "words": check.words,
+                }
+                for check in self.checks
+            ],
+        }
+
+    def render(self, lang: str = "en") -> str:
+        """A line for the verdict, one for what it counts, one for each check."""
+        needed = f"; {self.needed_days:,.0f} days needed" if math.isfinite(self.needed_days) else ""
+        counted = f"{self.n_trials:,} trials on this data ({self.effective:,.0f} independent), {self.looks:,} looks at test days"
+        return "\n".join(
+            [
+                f"verdict   {self.standing.replace('_', ' ').upper()}. {self.told(lang)}",
+                f"          {counted}, {self.n_days:,} trading days{needed}",
+                *(f"  {check.standing.replace('_', ' '):<15} {check.name:<15} {check.told(lang)}" for check in self.checks),
+            ]
+        )
 
 
 def card(evidence: Evidence) -> Card:
@@ -72,8 +117,7 @@ def card(evidence: Evidence) -> Card:
         standing = _standing(found, n_days, needed)
     if standing == "too_little_data":
         needed = max(needed, float(n_days + _lacking(evidence)))
-    words = HEADLINES[standing].format(needed=plain_days(needed), days=n_days)
-    return Card(standing, needed, n_days, counted.n_trials, counted.effective, evidence.looks, words, found)
+    return Card(standing, needed, n_days, counted.n_trials, counted.effective, evidence.looks, found)
 
 
 def _checks(evidence: Evidence, trials: Trials) -> tuple[Check, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from stom_ray.errors import ConfigError
 from stom_ray.metrics.returns import kurtosis, sharpe, skew
 from stom_ray.validation.bootstrap import FEWEST_DAYS, optimal_block_length, stationary_counts
 from stom_ray.validation.card_evidence import Evidence, Floats
-from stom_ray.validation.card_words import MISSING, WORDS, plain_days
+from stom_ray.validation.card_words import MISSING, sentence
 from stom_ray.validation.cscv import Cscv, cscv
 from stom_ray.validation.effective_trials import CorrelatedTrials
 from stom_ray.validation.intervals import bootstrap_interval
@@ -42,15 +42,27 @@ REPS, TEST_REPS = 1000, 4000  # resamples for all trials; for the few test serie
 
 @dataclass(frozen=True)
 class Check:
-    """value: NaN when it could not be computed or is missing. threshold: what a pass needs, see `words` for the direction."""
+    """value: NaN when it could not be computed or is missing. threshold: what a pass needs, see `words` for the direction.
+
+    named: what its sentence names besides.
+    """
 
     name: str
     value: float
     threshold: float
     standing: Standing
-    words: str
     decisive: bool = False
     missing: bool = False
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """Its sentence in English."""
+        return self.told("en")
+
+    def told(self, lang: str) -> str:
+        values = {"value": self.value, "threshold": self.threshold, **self.named}
+        return sentence(self.name, MISSING if self.missing else self.standing, values, lang)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,7 @@ class Trials:
 
     @property
     def names(self) -> dict[str, Any]:
-        return {"n": f"{self.counted.n_trials:,}", "effective": f"{self.counted.effective:,.0f}"}
+        return {"n": self.counted.n_trials, "effective": self.counted.effective}
 
 
 def block_length(days: Floats) -> float:
@@ -78,7 +90,7 @@ def days_check(evidence: Evidence, trials: Trials) -> Check:
         return _check("days", days, math.inf, "fail", decisive=True)
     least = math.ceil((expected_max(trials.counted.effective) / trials.sharpe) ** 2)
     standing: Standing = "pass" if days > least else "too_little_data"
-    return _check("days", days, least, standing, decisive=True, days=days, least=plain_days(least), **trials.names)
+    return _check("days", days, least, standing, decisive=True, days=days, least=least, **trials.names)
 
 
 def deflated_check(evidence: Evidence, trials: Trials) -> Check:
@@ -239,10 +251,9 @@ def _kept(name: str, share: float) -> Check:
     return _check(name, share, KEPT_MOST, "pass" if share >= KEPT_MOST else "weak" if share > 0 else "fail")
 
 
-def _check(name: str, value: float, threshold: float, standing: Standing, *, decisive: bool = False, **names: Any) -> Check:
-    words = WORDS[name][standing].format(**{"value": value, "threshold": threshold, **names})
-    return Check(name, float(value), float(threshold), standing, words, decisive)
+def _check(name: str, value: float, threshold: float, standing: Standing, *, decisive: bool = False, **named: Any) -> Check:
+    return Check(name, float(value), float(threshold), standing, decisive, named=named)
 
 
-def _missing(name: str, threshold: float, *, decisive: bool = False, **names: Any) -> Check:
-    return Check(name, math.nan, threshold, "weak", WORDS[name][MISSING].format(**names), decisive, missing=True)
+def _missing(name: str, threshold: float, *, decisive: bool = False, **named: Any) -> Check:
+    return Check(name, math.nan, threshold, "weak", decisive, missing=True, named=named)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from string import Formatter
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from stom_ray.errors import ConfigError
 from stom_ray.validation.card import LEAST_DAYS, MOST_WEAK, card
 from stom_ray.validation.card_checks import PBO_BLOCKS, TEST_REPS, chance
 from stom_ray.validation.card_evidence import Evidence
-from stom_ray.validation.card_words import HEADLINES, WORDS
+from stom_ray.validation.card_words import HEADLINE, LANGUAGES, MISSING, card_words
 from stom_ray.validation.overfitting import expected_max
 from stom_ray.validation.plateau import plateau
 from stom_ray.validation.stability import Stability, concentration
@@ -51,7 +52,7 @@ def test_a_strong_edge_with_everything_looked_at_passes():
     found = card(evidence())
     assert found.standing == "pass"
     assert {check.standing for check in found.checks} == {"pass"}
-    assert found.words == HEADLINES["pass"]
+    assert found.words == card_words("en")[HEADLINE]["pass"]
     assert found.reasons == ()
     assert (found.n_days, found.n_trials, found.looks) == (N_DAYS, N_TRIALS, 1)
     assert found.effective == pytest.approx(N_TRIALS, rel=0.05)
@@ -247,13 +248,50 @@ def test_a_winner_of_nothing_but_zeros_is_a_fail():
     assert card(replace(evidence(), winner=np.zeros(N_DAYS), out_of_sample=np.zeros(30))).standing == "fail"
 
 
-def test_every_sentence_can_be_said():
-    names = {"value": 0.5, "threshold": 1.0, "days": 1, "least": "1", "n": "1", "effective": "1", "looks": 1, "reason": "r"}
-    for sentences in WORDS.values():
-        for sentence in sentences.values():
-            said = sentence.format(**names)
+def names_of(text):
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_sentence_can_be_said_in_every_language_and_names_the_same(lang):
+    names = {"value": 0.5, "threshold": 1.0, "days": 1, "least": 1.0, "n": 1, "effective": 1.0, "looks": 1, "reason": "r"}
+    words, english = card_words(lang), card_words("en")
+    assert {name: set(told) for name, told in words.items()} == {name: set(told) for name, told in english.items()}
+    for name, sentences in words.items():
+        for standing, text in sentences.items():
+            assert names_of(text) == names_of(english[name][standing])
+            said = text.format(needed=30.0, **names)
             assert "{" not in said
             assert said.endswith(".")
+
+
+def test_a_card_is_told_in_another_language_from_the_same_values():
+    found = card(evidence(0.45))
+    assert f"{found.needed_days:,.0f}일" in found.told("ko")
+    assert "100번" in found["deflated_sharpe"].told("ko")
+    missing = card(evidence(account_kept=None))["account"]
+    assert missing.told("ko") == card_words("ko")["account"][MISSING]
+    with pytest.raises(ConfigError, match="language 'xx'"):
+        found.told("xx")
+
+
+def test_a_card_s_record_and_its_lines_have_every_check():
+    found = card(evidence(0.45))
+    record = found.to_json()
+    assert (record["standing"], record["needed_days"], record["looks"]) == ("too_little_data", found.needed_days, 1)
+    assert [check["name"] for check in record["checks"]] == [check.name for check in found.checks]
+    lines = found.render().splitlines()
+    assert lines[0] == f"verdict   TOO LITTLE DATA. {found.words}"
+    assert [line.split()[-len(check.words.split()) :] for line, check in zip(lines[2:], found.checks, strict=True)] == [
+        check.words.split() for check in found.checks
+    ]
+
+
+def test_a_handful_of_losing_days_asks_for_no_number_of_days():
+    few = card(Evidence(study=np.array([[-1.0, -2.0, -1.5]]), winner=np.array([-1.0, -2.0, -1.5])))
+    assert (few.standing, few.needed_days) == ("too_little_data", math.inf)
+    assert "inf" not in few.words
+    assert "there are 3 trading days" in few.words
 
 
 @pytest.mark.parametrize(
