@@ -93,7 +93,7 @@ def run_islands(
     Where islands share their best (`migrate_every`), they wait for each other at those borders. Raises as `Study.run`, and
     WorkerError when trials are lost again and again.
     """
-    with open_ledger(Path(ledger), config, resume=resume) as book:
+    with open_ledger(Path(ledger), config, subject.days, resume=resume) as book:
         driver = Driver(config, subject, book, workers, progress)
         stopped_by = driver.guarded(lambda: _to_the_end(driver))
         islands, _ = replay(config, book, driver.ended)

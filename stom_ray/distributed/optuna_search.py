@@ -70,7 +70,7 @@ def run_optuna_search(
     kinds = distributions(config.space)
     if not kinds:
         raise ConfigError("every variable has one value only: there is nothing to search")
-    with open_ledger(Path(ledger), config, resume=resume) as book:
+    with open_ledger(Path(ledger), config, subject.days, resume=resume) as book:
         driver = Driver(config, subject, book, workers, progress)
         stopped_by = driver.guarded(lambda: _to_the_end(driver, kinds))
         return driver.result(stopped_by, ("evaluations" if stopped_by == "done" else None,))

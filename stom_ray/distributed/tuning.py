@@ -21,8 +21,9 @@ from stom_ray.distributed.mailbox import Ended, Failed, Letter, Mailbox
 from stom_ray.distributed.session import scratch_folder
 from stom_ray.distributed.shipping import portable
 from stom_ray.engine.plans import HowRun
-from stom_ray.engine.types import EngineConfig
+from stom_ray.engine.types import EngineConfig, Ints
 from stom_ray.errors import ConfigError, WorkerError
+from stom_ray.metrics.batch import trading_days
 from stom_ray.metrics.stom import Fold
 from stom_ray.search.evaluator import Backend, SerialEvaluator
 from stom_ray.search.ledger import Ledger
@@ -52,6 +53,11 @@ class Subject:
     backend: Backend = "auto"
     folds: tuple[Fold, ...] = ()
     max_memory: int | None = None
+
+    @property
+    def days(self) -> Ints:
+        """Trading days of the selection, the columns of `daily_profit`."""
+        return trading_days(self.selection.selected)
 
     def evaluator(self) -> SerialEvaluator:
         settings: dict[str, Any] = {"backend": self.backend, "folds": self.folds, "max_memory": self.max_memory}
@@ -167,6 +173,8 @@ class Driver:
             wall_s=wall,
             kernel=min(1.0, self._meter.kernel_s / wall),
             sampler=min(1.0, self._meter.sampler_s / wall),
+            daily=self.ledger.daily,
+            days=self.ledger.days,
             how=self._how,
         )
 

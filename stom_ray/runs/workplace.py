@@ -8,7 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stom_ray.engine.plans import HowRun
+from stom_ray.engine.types import Ints
 from stom_ray.errors import ConfigError
 from stom_ray.metrics.stom import Fold
 from stom_ray.runs.subject import Days, Subject
@@ -106,7 +109,7 @@ class Workplace:
         if not ledger.exists():
             return None
         config = self.subject.study_config()
-        result = _replayed(config, ledger, stopped_by, seconds)
+        result = _replayed(config, self.subject.days, ledger, stopped_by, seconds)
         return replace(result, stopped_by="done") if _asked(Ledger.read(ledger)) >= config.evaluations else result
 
     def walk_forward_recorded(self, folder: Path, windows: int, stopped_by: str) -> WalkForwardResult:
@@ -116,7 +119,7 @@ class Workplace:
         def replay(
             config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
         ) -> StudyResult:
-            return _replayed(config, ledger, next(rest, "interrupted"), 0.0)
+            return _replayed(config, evaluator.days, ledger, next(rest, "interrupted"), 0.0)
 
         return self.walk_forward(folder, resume=True, say=lambda _: None, study=replay)
 
@@ -160,11 +163,12 @@ def _asked(ledger: Ledger) -> int:
     return len({(batch.island, key) for batch in ledger.batches for key in batch.keys if key not in present})
 
 
-def _replayed(config: StudyConfig, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
-    """A study out of its ledger; without a ledger one that scored nothing."""
-    batches = Ledger.read(ledger).batches if ledger.exists() else []
-    table = trial_table(batches, len(config.space.variables))
-    return StudyResult(config.study_id, table, (None,) * config.islands, stopped_by, 0, 0, seconds, 0.0, 0.0)
+def _replayed(config: StudyConfig, days: Ints, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
+    """A study out of its ledger; without a ledger one that scored nothing, on these days."""
+    book = Ledger.read(ledger) if ledger.exists() else None
+    table = trial_table(book.batches if book else [], len(config.space.variables))
+    ended, daily = (None,) * config.islands, book.daily if book else np.empty((0, len(days)), dtype=np.float32)
+    return StudyResult(config.study_id, table, ended, stopped_by, 0, 0, seconds, 0.0, 0.0, daily, days)
 
 
 def _telling(what: str, say: Say) -> ProgressCallback:

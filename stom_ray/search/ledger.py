@@ -2,11 +2,11 @@
 
 One record is one batch of one island: the rows it asked for, and the scores of those that no batch before it had scored. A key
 (`space.parameter_keys`) is therefore scored once in the file, however often it was asked for or came back from a retried worker.
+Daily returns of the scored rows lie in a second file, `ledger.bin.daily` beside `ledger.bin` (`daily_file`).
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,23 +16,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.engine.types import Floats, ParamMatrix
+from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import LedgerError
 from stom_ray.search import ledger_format as form
+from stom_ray.search.append_file import AppendFile
+from stom_ray.search.daily_file import Returns, check_blocks, daily_path, mapped_rows, packed
 from stom_ray.search.file_lock import FileLock
 from stom_ray.search.space import KEY_BYTES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none. reasons: by failed row."""
+    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none.
+
+    daily: (n, n_days) float32, KRW by day of the sale; NaN on all days of a failed row, and on days that a pruned one was not run
+    on. reasons: by failed row.
+    """
 
     figures: Floats
     objective: Floats
     sharpe: Floats
     failed: NDArray[np.bool_]
+    daily: Returns
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -41,7 +48,7 @@ class Scores:
     def pick(self, rows: NDArray[np.int64]) -> Scores:
         """The scores of these rows, in this order."""
         reasons = {new: self.reasons[int(old)] for new, old in enumerate(rows) if int(old) in self.reasons}
-        return Scores(self.figures[rows], self.objective[rows], self.sharpe[rows], self.failed[rows], reasons)
+        return Scores(self.figures[rows], self.objective[rows], self.sharpe[rows], self.failed[rows], self.daily[rows], reasons)
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Batch:
     """One record. keys: of all rows asked for. scored: the rows of `params` that `scores` belong to, in this order.
 
     island -1 is the user's present values; source: the sampler that asked, "present" for those. wall_s: evaluation time.
+    daily_row: row of the ledger's `daily` where those of `scores` begin. digest: of that block.
     """
 
     island: int
@@ -59,6 +67,8 @@ class Batch:
     scored: NDArray[np.int64]
     scores: Scores
     wall_s: float
+    daily_row: int
+    digest: str
 
 
 class Ledger:
@@ -74,15 +84,19 @@ class Ledger:
         self.batches: list[Batch] = []
         self.cut_at = self.cut_bytes = 0
         self._lock = lock
-        self._descriptor = -1
+        self._file: AppendFile | None = None
+        self._daily: AppendFile | None = None
         self._place: dict[bytes, tuple[int, int]] = {}
         self._known: set[tuple[int, int]] = set()
         for batch in batches:
             self._remember(batch)
 
     @classmethod
-    def create(cls, path: str | Path, study_id: str, identity: Mapping[str, Any]) -> Ledger:
-        """A new file. LedgerError when it is there already, is locked, or cannot be written."""
+    def create(cls, path: str | Path, study_id: str, identity: Mapping[str, Any], days: Ints) -> Ledger:
+        """A new file. days: yyyymmdd, those of `Scores.daily`.
+
+        LedgerError when it or its daily returns are there already, is locked, or cannot be written.
+        """
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +106,16 @@ class Ledger:
         try:
             if path.exists():
                 raise LedgerError(f"{path}: there is a ledger already: resume that study, or give this run a folder of its own")
-            header = {"schema": SCHEMA_VERSION, "study_id": study_id, "identity": dict(identity)}
-            _write_new(path, form.MAGIC + form.encode_record(0, header, {}))
+            header = {"schema": SCHEMA_VERSION, "study_id": study_id, "identity": dict(identity), "days": [int(d) for d in days]}
             ledger = cls(path, header, [], lock)
-            ledger._open_for_append()
+            ledger._daily = AppendFile(daily_path(path), create=True)
+            if ledger._daily.size:
+                raise LedgerError(
+                    f"{daily_path(path)}: holds daily returns, but their ledger {path.name} is gone: "
+                    "restore that, or move these away"
+                )
+            _write_new(path, form.MAGIC + form.encode_record(0, header, {}))
+            ledger._file = AppendFile(path)
         except BaseException:
             lock.release()
             raise
@@ -105,28 +125,29 @@ class Ledger:
     def open(cls, path: str | Path, study_id: str | None = None, identity: Mapping[str, Any] | None = None) -> Ledger:
         """Continue a file: a torn tail is cut off and reported in `cut_at`, `cut_bytes`.
 
-        LedgerError: no such file, locked, of another study (`identity` helps to say what differs) or version, or damaged anywhere
-        but at its end (names the offset).
+        LedgerError: no such file, locked, of another study (`identity` helps to say what differs) or version, damaged anywhere
+        but at its end (names the offset), or daily returns that are not those of the ledger.
         """
         path = Path(path)
         if not path.exists():
             raise LedgerError(f"{path}: no ledger here to continue: start the study without resume, or check the folder")
         lock = FileLock(path)
         try:
-            data = _read(path)
-            header, batches, good = _parse(path, data)
-            if study_id is not None and header["study_id"] != study_id:
-                changed = _differences(header["identity"], identity or {})
+            found = _contents(path)
+            if study_id is not None and found.header["study_id"] != study_id:
+                changed = _differences(found.header["identity"], identity or {})
                 raise LedgerError(
-                    f"{path}: holds study {header['study_id']}, this is study {study_id}: {changed}. "
+                    f"{path}: holds study {found.header['study_id']}, this is study {study_id}: {changed}. "
                     "Give this run a folder of its own, or go back to the settings of that study"
                 )
-            ledger = cls(path, header, batches, lock)
-            ledger._open_for_append()
-            if good < len(data):
-                os.ftruncate(ledger._descriptor, good)
-                os.fsync(ledger._descriptor)
-                ledger.cut_at, ledger.cut_bytes = good, len(data) - good
+            ledger = cls(path, found.header, found.batches, lock)
+            ledger._file, ledger._daily = AppendFile(path), AppendFile(daily_path(path))
+            if found.good < found.size:
+                ledger._file.cut(found.good)
+                ledger.cut_at, ledger.cut_bytes = found.good, found.size - found.good
+            if ledger._daily.size > found.daily_good:
+                # Written, but its record was not: it belongs to the batch that is lost with it.
+                ledger._daily.cut(found.daily_good)
         except BaseException:
             lock.release()
             raise
@@ -136,12 +157,22 @@ class Ledger:
     def read(cls, path: str | Path) -> Ledger:
         """A view of the file as it is now, without lock; a record that is being written is left out. LedgerError when damaged."""
         path = Path(path)
-        header, batches, _ = _parse(path, _read(path))
-        return cls(path, header, batches, None)
+        found = _contents(path)
+        return cls(path, found.header, found.batches, None)
 
     @property
     def study_id(self) -> str:
         return str(self.header["study_id"])
+
+    @property
+    def days(self) -> Ints:
+        """(n_days,) yyyymmdd, the columns of `daily`."""
+        return np.array(self.header["days"], dtype=np.int64)
+
+    @property
+    def daily(self) -> Returns:
+        """(len(self), n_days) daily returns of every scored row in the order of the file, read-only and mapped from disk."""
+        return mapped_rows(daily_path(self.path), len(self), len(self.days))
 
     def __len__(self) -> int:
         """Rows scored."""
@@ -184,15 +215,18 @@ class Ledger:
         if missing:
             raise ValueError(f"batch {number} of island {island}: row {missing[0]} has no scores, neither here nor in the ledger")
         kept = np.array(list(first.values()), dtype=np.int64)
-        batch = Batch(island, number, source, params, keys, np.asarray(rows, dtype=np.int64)[kept], scores.pick(kept), wall_s)
-        self._write(form.encode_record(len(self.batches) + 1, *_pack(batch)))
+        scored, mine = np.asarray(rows, dtype=np.int64)[kept], scores.pick(kept)
+        block, digest = packed(mine.daily)
+        batch = Batch(island, number, source, params, keys, scored, mine, wall_s, len(self), digest)
+        self._write(form.encode_record(len(self.batches) + 1, *_pack(batch)), block)
         self._remember(batch)
         return batch
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        for file in (self._file, self._daily):
+            if file is not None:
+                file.close()
+        self._file = self._daily = None
         if self._lock is not None:
             self._lock.release()
 
@@ -202,9 +236,6 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _open_for_append(self) -> None:
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
-
     def _remember(self, batch: Batch) -> None:
         number = len(self.batches)
         self.batches.append(batch)
@@ -212,25 +243,17 @@ class Ledger:
         for place, row in enumerate(batch.scored):
             self._place.setdefault(batch.keys[row], (number, place))
 
-    def _write(self, record: bytes) -> None:
-        if self._descriptor < 0:
+    def _write(self, record: bytes, block: bytes) -> None:
+        """The block first: a record never speaks of daily returns that are not there."""
+        if self._file is None or self._daily is None:
             raise LedgerError(f"{self.path}: this ledger is open for reading only, or closed")
-        before = os.fstat(self._descriptor).st_size
-        rest = memoryview(record)
+        before = self._daily.size
+        self._daily.append(block)
         try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-            os.fsync(self._descriptor)
-        except BaseException as error:
-            # Also after Ctrl-C: half a record in the middle would be damage, cut off it is nothing.
-            os.ftruncate(self._descriptor, before)
-            if not isinstance(error, OSError):
-                raise
-            remedy = f"free {len(record):,} bytes and resume" if error.errno == errno.ENOSPC else "mend that and resume"
-            raise LedgerError(
-                f"{self.path}: a batch could not be written at offset {before:,} ({error.strerror}): "
-                f"everything before it is safe, {remedy}"
-            ) from error
+            self._file.append(record)
+        except BaseException:
+            self._daily.cut(before)
+            raise
 
 
 def _pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -241,6 +264,7 @@ def _pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "source": batch.source,
         "wall_s": batch.wall_s,
         "reasons": {str(row): text for row, text in scores.reasons.items()},
+        "daily": batch.digest,
     }
     arrays: dict[str, NDArray[Any]] = {
         "values": batch.params.values,
@@ -255,25 +279,47 @@ def _pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return meta, arrays
 
 
-def _unpack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Batch:
+def _unpack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], first: int, daily: Returns) -> Batch:
     params = ParamMatrix(arrays["values"], arrays["is_float"].astype(np.bool_))
     joined = arrays["keys"].tobytes()
     keys = [joined[i * KEY_BYTES : (i + 1) * KEY_BYTES] for i in range(len(params))]
     reasons = {int(row): text for row, text in meta["reasons"].items()}
     failed = arrays["failed"].astype(np.bool_)
-    scores = Scores(arrays["figures"], arrays["objective"], arrays["sharpe"], failed, reasons)
-    return Batch(meta["island"], meta["batch"], meta["source"], params, keys, arrays["scored"], scores, meta["wall_s"])
+    mine = daily[first : first + len(failed)]
+    scores = Scores(arrays["figures"], arrays["objective"], arrays["sharpe"], failed, mine, reasons)
+    wall_s, digest = meta["wall_s"], meta["daily"]
+    return Batch(meta["island"], meta["batch"], meta["source"], params, keys, arrays["scored"], scores, wall_s, first, digest)
 
 
-def _read(path: Path) -> bytes:
+@dataclass(frozen=True)
+class _Contents:
+    """What both files hold. good: bytes of the ledger that are whole records, of size. daily_good: bytes that these speak of."""
+
+    header: Mapping[str, Any]
+    batches: list[Batch]
+    good: int
+    size: int
+    daily_good: int
+
+
+def _contents(path: Path) -> _Contents:
+    """LedgerError: damaged, or of another version."""
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise LedgerError(f"{path}: cannot be read ({error.strerror})") from error
+    header, payloads, good = _parse(path, data)
+    n_days, sizes = len(header["days"]), [len(arrays["scored"]) for _, arrays in payloads]
+    digests = [meta["daily"] for meta, _ in payloads]
+    daily_good = check_blocks(daily_path(path), n_days, zip(sizes, digests, strict=True))
+    daily = mapped_rows(daily_path(path), sum(sizes), n_days)
+    starts = np.cumsum([0, *sizes]).tolist()
+    batches = [_unpack(*payload, first, daily) for payload, first in zip(payloads, starts, strict=False)]
+    return _Contents(header, batches, good, len(data), daily_good)
 
 
-def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[Batch], int]:
-    """Header, batches and the length of the intact part."""
+def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[form.Payload], int]:
+    """Header, payloads of the batches and the length of the intact part."""
     if data[: len(form.MAGIC)] != form.MAGIC:
         raise LedgerError(
             f"{path}: offset 0: not a ledger, or its first bytes are damaged: restore a copy, or move it away and start anew"
@@ -297,7 +343,7 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[Batch], int]:
             f"{path}: schema version {header.get('schema')}, this program writes {SCHEMA_VERSION}: "
             "read it with the version of stom_ray that wrote it"
         )
-    return header, [_unpack(*form.decode_payload(payload)) for payload in payloads[1:]], found.intact[-1].end
+    return header, [form.decode_payload(payload) for payload in payloads[1:]], found.intact[-1].end
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from stom_ray.engine.plans import HowRun
-from stom_ray.engine.types import Floats, ParamMatrix
+from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import ConfigError
 from stom_ray.search.base import FIGURES, ScoreTable
+from stom_ray.search.daily_file import Returns
 from stom_ray.search.island import ONE_SEQUENCE, Asked, Island, IslandPlan, SamplerName
 from stom_ray.search.ledger import Batch, Ledger, Scores
 from stom_ray.search.progress import Meter, ProgressCallback
@@ -45,12 +46,15 @@ class Goal(Protocol):
 class TimedEvaluator(Protocol):
     """An `Evaluator` (search/base.py) that says what its time went into.
 
-    ticks: rows of the selection, each seen once per candidate. kernel_s: wall seconds spent in kernels since it was made (of
-    several workers: their mean). how: backend and plans of everything since.
+    ticks: rows of the selection, each seen once per candidate. days: yyyymmdd, the columns of its daily profit. kernel_s: wall
+    seconds spent in kernels since it was made (of several workers: their mean). how: backend and plans of everything since.
     """
 
     @property
     def ticks(self) -> int: ...
+
+    @property
+    def days(self) -> Ints: ...
 
     @property
     def kernel_s(self) -> float: ...
@@ -136,6 +140,8 @@ class StudyConfig:
 class StudyResult:
     """table: every row ever scored by the study. ended: why each island stopped; None = it did not.
 
+    daily: (n_trials, n_days) float32, KRW by day of the sale, mapped from the file beside the ledger: row `table.daily_row[i]` is
+    that of table row i. NaN: all days of a failed row, and days that a pruned one was not run on. days: (n_days,) yyyymmdd.
     stopped_by: "done", "time" or "interrupted" (Ctrl-C; what was scored is kept). scored_now: rows this run scored, the others
     came from the ledger. cut_bytes: length of a torn record that opening the ledger dropped (0: none). kernel, sampler: shares of
     wall_s. how: how those rows were run, None when there was nothing to score.
@@ -150,6 +156,8 @@ class StudyResult:
     wall_s: float
     kernel: float
     sampler: float
+    daily: Returns
+    days: Ints
     how: HowRun | None = None
 
 
@@ -169,7 +177,7 @@ class Study:
 
         Raises LedgerError (there already and not `resume`; of another study; damaged; cannot be written).
         """
-        with open_ledger(self._path, self.config, resume=resume) as ledger:
+        with open_ledger(self._path, self.config, self._evaluator.days, resume=resume) as ledger:
             run = _Run(self.config, self._evaluator, ledger, progress)
             stopped_by = "interrupted"
             # After Ctrl-C the ledger holds every finished batch, and the result says so.
@@ -213,6 +221,8 @@ class _Run:
             wall_s=wall,
             kernel=min(1.0, meter.kernel_s / wall),
             sampler=min(1.0, meter.sampler_s / wall),
+            daily=self._ledger.daily,
+            days=self._ledger.days,
             how=self._evaluator.how if meter.scored else None,
         )
 
@@ -276,17 +286,18 @@ class _Run:
             self._progress(self._meter.progress(len(self._ledger), planned, best, self._evaluator.ticks))
 
 
-def open_ledger(path: Path, config: StudyConfig, *, resume: bool) -> Ledger:
+def open_ledger(path: Path, config: StudyConfig, days: Ints, *, resume: bool) -> Ledger:
     """Create the study's ledger, or with `resume` continue the one that is there. Raises LedgerError."""
     if resume and path.exists():
         return Ledger.open(path, config.study_id, config.identity())
-    return Ledger.create(path, config.study_id, config.identity())
+    return Ledger.create(path, config.study_id, config.identity(), days)
 
 
 def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Scores:
     """Evaluate rows and make every one of them either a finite objective or a failure with its reason."""
     if len(params) == 0:
-        return Scores(np.empty((0, len(FIGURES))), np.empty(0), np.empty(0), np.empty(0, dtype=np.bool_))
+        nothing, daily = np.empty(0), np.empty((0, len(evaluator.days)), dtype=np.float32)
+        return Scores(np.empty((0, len(FIGURES))), nothing, nothing, np.empty(0, dtype=np.bool_), daily)
     table = evaluator.evaluate(params)
     objective = np.where(table.failed, np.nan, goal.score(table))
     reasons = dict(table.reasons)
@@ -294,4 +305,5 @@ def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Sc
         reasons[int(row)] = f"the objective is {objective[row]}: no finite number to compare"
     failed = ~np.isfinite(objective)
     sharpe = np.where(failed, np.nan, goal.sharpe(table))
-    return Scores(table.figures, np.where(failed, np.nan, objective), sharpe, failed, reasons)
+    daily = np.where(failed[:, None], np.nan, table.daily_profit).astype(np.float32)
+    return Scores(table.figures, np.where(failed, np.nan, objective), sharpe, failed, daily, reasons)

@@ -21,6 +21,7 @@ class TrialTable:
 
     figures: (n, 15). objective, sharpe: (n,), NaN for failed rows (sharpe also without two days that differ). batch, island,
     place: (n,) int64; island -1 is the user's present values. source: (n,) names of samplers. reasons: row -> why it failed.
+    daily_row: (n,) the row of `StudyResult.daily` that is row i's; that file is in the order in which batches were recorded.
     """
 
     params: ParamMatrix
@@ -34,6 +35,7 @@ class TrialTable:
     batch: Ints
     place: Ints
     source: list[str]
+    daily_row: Ints
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -73,6 +75,7 @@ def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
     asker = np.array([first[key] for key in keys], dtype=np.int64).reshape(len(keys), 2)
     order = np.lexsort((asker[:, 1], asker[:, 0]))
     asker = asker[order]
+    none = np.empty(0, dtype=np.int64)
     new_place = np.empty(len(keys), dtype=np.int64)
     new_place[order] = np.arange(len(keys))
     starts = np.concatenate([[0], np.cumsum([len(batch.scores) for batch in ordered])])
@@ -91,4 +94,5 @@ def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
         batch=np.array([ordered[n].number for n in asker[:, 0]], dtype=np.int64),
         place=asker[:, 1].copy(),
         source=[ordered[n].source for n in asker[:, 0]],
+        daily_row=np.concatenate([none, *(batch.daily_row + np.arange(len(batch.scores)) for batch in ordered)])[order],
     )

@@ -19,6 +19,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 
+def same_daily(one, other):
+    np.testing.assert_array_equal(one.daily[one.table.daily_row], other.daily[other.table.daily_row])
+    np.testing.assert_array_equal(one.days, other.days)
+
+
 def same_table(one, other):
     assert one.keys == other.keys
     np.testing.assert_array_equal(one.params.values, other.params.values)
@@ -70,6 +75,19 @@ def test_failed_rows_and_infinite_scores_are_failures_with_a_reason(path, evalua
     assert not np.isin(table.best(500), np.flatnonzero(table.failed)).any()
 
 
+def test_daily_returns_of_every_trial_are_kept_and_those_of_failed_ones_are_unknown(path, evaluator, config_of, spaces):
+    config = config_of(space=spaces["grid"](2, 14), sampler="grid", evaluations=999)
+    result = Study(config, evaluator, path).run()
+    table, daily = result.table, result.daily[result.table.daily_row]
+    assert result.daily.dtype == np.float32
+    assert result.daily.shape == (len(table), 3)
+    assert not result.daily.flags.writeable
+    assert result.days.tolist() == [20230118, 20230119, 20230120]
+    assert np.isnan(daily[table.failed]).all()
+    expected = type(evaluator)().evaluate(table.rows(np.flatnonzero(~table.failed))).daily_profit
+    np.testing.assert_array_equal(daily[~table.failed], expected.astype(np.float32))
+
+
 SETTINGS = [
     {"sampler": "random", "islands": 2},
     {"sampler": "tpe", "islands": 2, "options": {"startup": 20}, "migrate_every": 2, "evaluations": 120},
@@ -105,6 +123,7 @@ def test_a_study_broken_off_after_any_batch_and_resumed_gives_the_same_table(tmp
         except CrashError:
             continue
     same_table(whole.table, broken.table)
+    same_daily(whole, broken)
     assert len(evaluator.rows_seen) == len(set(evaluator.rows_seen)), "a finished evaluation was repeated"
 
 
@@ -142,6 +161,7 @@ def test_patience_ends_an_island_and_the_time_limit_the_study(path, evaluator, c
     stopped = Study(config_of(time_limit_s=1e-9), evaluator, path.with_name("b.bin")).run()
     assert stopped.stopped_by == "time"
     assert len(stopped.table) == 1
+    assert stopped.daily.shape == (1, 3)
 
 
 def test_migration_tells_every_island_the_best_row_of_all(path, evaluator, config_of):
@@ -213,3 +233,4 @@ def test_a_study_killed_five_times_and_resumed_gives_the_same_table_as_an_undist
     resumed = Study(config, evaluator, tmp_path / "killed.bin").run(resume=True)
     assert 0 < resumed.scored_now < len(whole.table)
     same_table(whole.table, resumed.table)
+    same_daily(whole, resumed)
