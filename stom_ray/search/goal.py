@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stom_ray.engine.types import Floats
+from stom_ray.engine.types import Floats, ParamMatrix
 from stom_ray.errors import ConfigError
 from stom_ray.metrics.objectives import OBJECTIVES, Kind, Limits, merge_folds, objective
 from stom_ray.metrics.returns import daily_returns, sharpe
@@ -36,6 +36,10 @@ class StomGoal:
         train = self._scored(table.folds[0::2], "TRAIN")
         valid = self._scored(table.folds[1::2], "VALID")
         return merge_folds(self.objective, train, valid, weighted=self.weighted, betting=self.betting)
+
+    def searched(self, table: ScoreTable, params: ParamMatrix) -> Floats:
+        """(n,) what a study compares: the objective, whatever the parameters."""
+        return self.score(table)
 
     def sharpe(self, table: ScoreTable) -> Floats:
         """(n,) per trading day, of daily profit over the betting; NaN without variation."""

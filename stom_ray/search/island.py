@@ -18,13 +18,19 @@ from stom_ray.search.qmc_sampler import QmcSampler
 from stom_ray.search.random_sampler import RandomSampler
 from stom_ray.search.samplers import Sampler
 from stom_ray.search.space import Space, parameter_keys, take
+from stom_ray.search.structure_sampler import StructureSampler
 from stom_ray.search.tpe_sampler import TpeSampler
 from stom_ray.search.two_stage_sampler import TwoStageSampler
 
-SamplerName = Literal["cmaes", "coordinate", "genetic", "grid", "optuna", "qmc", "random", "tpe", "two_stage"]
+SamplerName = Literal["cmaes", "coordinate", "genetic", "grid", "optuna", "qmc", "random", "structure", "tpe", "two_stage"]
 ONE_SEQUENCE = ("coordinate", "grid", "optuna")
 LISTED: dict[str, Callable[..., Sampler]] = {"coordinate": CoordinateAscent, "grid": GridSampler}
-SEEDED: dict[str, Callable[..., Sampler]] = {"genetic": GeneticSampler, "random": RandomSampler, "tpe": TpeSampler}
+SEEDED: dict[str, Callable[..., Sampler]] = {
+    "genetic": GeneticSampler,
+    "random": RandomSampler,
+    "structure": StructureSampler,
+    "tpe": TpeSampler,
+}
 BY_BATCH_SIZE: dict[str, Callable[..., Sampler]] = {"cmaes": CmaEsSampler, "qmc": QmcSampler, "two_stage": TwoStageSampler}
 MAX_BARREN_BATCHES = 20
 
@@ -35,7 +41,7 @@ class IslandPlan:
 
     number: 0 … islands-1. evaluations: distinct rows it may ask for; patience: batches without a better objective after which
     it ends (None: never). options: of the sampler (tpe: startup, history; genetic: population, tournament; two_stage:
-    wide, survivors, modelled; coordinate: passes).
+    wide, survivors, modelled; structure: partners, levels, population, most; coordinate: passes).
     """
 
     space: Space

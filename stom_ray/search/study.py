@@ -30,8 +30,8 @@ PRESENT = -1
 class Goal(Protocol):
     """Turns figures into the one number that is searched for; higher is better."""
 
-    def score(self, table: ScoreTable) -> Floats:
-        """(n,) objective; NaN or infinite where there is none."""
+    def searched(self, table: ScoreTable, params: ParamMatrix) -> Floats:
+        """(n,) objective of these rows; NaN or infinite where there is none."""
         ...
 
     def sharpe(self, table: ScoreTable) -> Floats:
@@ -299,7 +299,7 @@ def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Sc
         nothing, daily = np.empty(0), np.empty((0, len(evaluator.days)), dtype=np.float32)
         return Scores(np.empty((0, len(FIGURES))), nothing, nothing, np.empty(0, dtype=np.bool_), daily)
     table = evaluator.evaluate(params)
-    objective = np.where(table.failed, np.nan, goal.score(table))
+    objective = np.where(table.failed, np.nan, goal.searched(table, params))
     reasons = dict(table.reasons)
     for row in np.flatnonzero(~table.failed & ~np.isfinite(objective)):
         reasons[int(row)] = f"the objective is {objective[row]}: no finite number to compare"

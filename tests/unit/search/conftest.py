@@ -41,7 +41,7 @@ class AnalyticEvaluator:
 
 
 class ProfitGoal:
-    def score(self, table):
+    def searched(self, table, params):
         return table.figures[:, FIGURES.index("tsg")]
 
     def sharpe(self, table):
