@@ -7,7 +7,9 @@ ledgers are the truth; everything else can be made again from them, the configur
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from stom_ray.conditions.compile import compile_strategy
@@ -20,6 +22,7 @@ from stom_ray.engine.sweeps import loaded_lengths
 from stom_ray.engine.types import EngineConfig, Ints
 from stom_ray.errors import ConfigError, LedgerError, StoreError
 from stom_ray.metrics.batch import trading_days
+from stom_ray.reports.data import Purge
 from stom_ray.runs.choice import DataChoice, split_paths
 from stom_ray.runs.files import write_text
 from stom_ray.runs.scripts import ScriptFiles
@@ -29,6 +32,8 @@ from stom_ray.search.space import Space
 from stom_ray.search.study import StudyConfig
 from stom_ray.store.load import data_hash, select
 from stom_ray.store.panel import Selection
+from stom_ray.validation.purge import day_reach
+from stom_ray.validation.splits import DayReach
 
 Days = tuple[int, int]
 
@@ -50,6 +55,21 @@ class Subject:
     @property
     def hashes(self) -> dict[str, str]:
         return {"data": data_hash(self.selection.selected), "strategy": strategy_hash(self.strategy)}
+
+    @cached_property
+    def reach(self) -> DayReach:
+        """How far the decisions of a day read into the days before."""
+        return day_reach(self.strategy, self.selection, self.engine, self.space)
+
+    @property
+    def purge(self) -> Purge | None:
+        """Of the walk-forward; None without one, and for STOM's own split, which has none."""
+        settings = self.config.walk_forward
+        if settings is None or settings.scheme == "stom":
+            return None
+        needed = self.reach.purge_days
+        days = needed if settings.purge_days is None else settings.purge_days
+        return {"days": days, "needed": needed, "reason": self.reach.reason}
 
     @property
     def days(self) -> Ints:
@@ -80,9 +100,18 @@ class Subject:
 
 def open_subject(config: RunConfig) -> Subject:
     """Read data and scripts. Raises StomError for anything wrong with them."""
-    texts = {name: _read(getattr(config.strategy, name), name) for name in ("buy", "sell", "ranges")}
-    data = config.data
+    texts, data = read_texts(config), config.data
     selection, notes = DataChoice(data.days, data.time, data.load_days, data.load_time, data.codes).open(data.path)
+    return subject_of(config, texts, selection, notes)
+
+
+def read_texts(config: RunConfig) -> dict[str, str]:
+    """The scripts and ranges. Raises ConfigError."""
+    return {name: _read(getattr(config.strategy, name), name) for name in ("buy", "sell", "ranges")}
+
+
+def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, notes: Sequence[str] = ()) -> Subject:
+    """Of rows that are there already. texts: as `read_texts`; notes: warnings about the rows. Raises StomError."""
     files = script_files(config)
     with files.in_errors():
         strategy = compile_strategy(

@@ -132,6 +132,7 @@ def session_input(
         sigma=config.volatility / 100 * tape.volatility * np.sqrt(curve / half_hour),
         trade_value=profile.trade_value_krw,
         thin=profile.thin,
+        spread=config.spread,
         flow_bias=tape.flow_bias,
         innovation=tape.innovation,
         uniform=tape.uniform,

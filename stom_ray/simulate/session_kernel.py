@@ -75,7 +75,7 @@ class Session(NamedTuple):
     """Input of a session of n seconds from 09:00.
 
     opening: index of the opening quote. base: (n,) own trades a second, before excitation; sigma: (n,) standard deviation of the
-    return; trade_value: KRW. thin: wide spreads. The draws are those of `tape.Tape`.
+    return; trade_value: KRW. thin: wide spreads. spread: without, both sides begin at the quote. The draws are those of `tape.Tape`.
     """
 
     ladder: Ladder
@@ -86,6 +86,7 @@ class Session(NamedTuple):
     sigma: Floats
     trade_value: float
     thin: bool
+    spread: bool
     flow_bias: float
     innovation: Floats
     uniform: Floats
@@ -343,8 +344,12 @@ def run_session(s: Session, raw: Floats, value_at: Floats, volume_to: Floats) ->
         excited = excited * EXCITE_DECAY + BRANCHING * (1 - EXCITE_DECAY) * mark * min(count, 10 + 5 * intensity)
         if count > 0 and u[5] < 0.3:
             ask_back, bid_back = spread_extra(u[6], s.thin), spread_extra(u[7], s.thin)
-        ask = -1 if at == ladder.upper else min(ladder.upper, at + 1 + ask_back)
-        bid = -1 if at == ladder.lower - 1 else max(ladder.lower, at - bid_back)
+        if s.spread:
+            ask = -1 if at == ladder.upper else min(ladder.upper, at + 1 + ask_back)
+            bid = -1 if at == ladder.lower - 1 else max(ladder.lower, at - bid_back)
+        else:
+            ask = -1 if at == ladder.upper else max(ladder.lower, at)
+            bid = -1 if at == ladder.lower - 1 else at
         ask_price, bid_price = prices[ask] if ask >= 0 else 0.0, prices[bid] if bid >= 0 else 0.0
         value_before = now[DAY_BUY] + now[DAY_SELL]
         buys = sells = 0.0

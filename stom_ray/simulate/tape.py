@@ -7,6 +7,7 @@ it shares: the same seed with and without an edge is the same market up to the e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +29,14 @@ def generator(config: SimulateConfig, *stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(config.seed, spawn_key=stream)))
 
 
+@cache
 def activity_curve() -> Floats:
     """(SESSION_S,) share of the day's trading in each second from 09:00: front-loaded, with a smaller rise to the close."""
     minute = np.arange(SESSION_S) / 60
     curve = 0.35 + 2.2 * np.exp(-minute / 12) + 0.8 * np.exp(-(minute[-1] - minute) / 20)
-    return np.asarray(curve / curve.sum(), dtype=np.float64)
+    shares = np.asarray(curve / curve.sum(), dtype=np.float64)
+    shares.flags.writeable = False
+    return shares
 
 
 @dataclass(frozen=True)
