@@ -152,7 +152,7 @@ class SellCut:
             row = self.pool.conjunction(fixed)
             if self.pool.facts(row).size > LARGEST_TERM:
                 raise Uncut(f"sell text, line {row.at.line}: too large once its temporaries are written out")
-            found.append(Atom("tick", 1, ir.Const(1), False, row))
+            found.append(Atom("truth", 1, ir.Const(1), False, row))
         if len(found) > MOST_ATOMS:
             raise Uncut(f"sell text, line {branch[0].at.line}: more than {MOST_ATOMS} conditions of one sale")
         return tuple(found)

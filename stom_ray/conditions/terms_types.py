@@ -14,7 +14,7 @@ from typing import Literal
 from stom_ray.conditions.ir import Expr
 
 Order = Literal["<", "<=", ">", ">="]
-Quantity = Literal["pct", "peak", "trough", "drawdown", "held", "tick", "ratio", "trail"]
+Quantity = Literal["pct", "peak", "trough", "drawdown", "held", "tick", "truth", "ratio", "trail"]
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Atom:
     """`sign * quantity >= value`, or `>` when strict. value: of parameters only.
 
     quantity: pct 수익률, peak 최고수익률, trough 최저수익률, drawdown 최고수익률 - 수익률, held 보유시간, tick `row`, which is of
-    the row only (a truth value has value 1). scale, offset: of the row only, of tick alone; the right side then is `scale * value
-    + sign * offset`, the product rounded, then the sum. ratio and trail compare 수익률 with the one rounded result of
-    최고수익률 * value or 최고수익률 - value: `sign * 수익률 >= sign * (최고수익률 * value)`. passes_nan: holds where a side is
-    NaN (a negated comparison).
+    the row only, truth a `row` that is a truth value (value 1). scale, offset: of the row only, of tick alone; the right side
+    then is `scale * value + sign * offset`, the product rounded, then the sum. ratio and trail compare 수익률 with the one
+    rounded result of 최고수익률 * value or 최고수익률 - value: `sign * 수익률 >= sign * (최고수익률 * value)`. passes_nan: holds
+    where a side is NaN (a negated comparison).
     """
 
     quantity: Quantity

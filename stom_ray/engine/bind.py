@@ -53,17 +53,17 @@ def bind(selection: Selection, config: EngineConfig) -> Binding:
         rows=rows,
         price=column("현재가"),
         watched=column("관심종목") > 0,
-        ask_prices=_five_levels(rows, "매도호가"),
-        ask_sizes=_five_levels(rows, "매도잔량"),
-        bid_prices=_five_levels(rows, "매수호가"),
-        bid_sizes=_five_levels(rows, "매수잔량"),
+        ask_prices=five_levels(rows, "매도호가"),
+        ask_sizes=five_levels(rows, "매도잔량"),
+        bid_prices=five_levels(rows, "매수호가"),
+        bid_sizes=five_levels(rows, "매수잔량"),
         market_cap=column("시가총액"),
         criterion=weighting_criterion(rows, config.weighting.mode) if config.weighting.mode > 0 else None,
         costs=tuple(cost_model(config.costs, int(day)) for day in selection.selected.session_day),
     )
 
 
-def _five_levels(rows: Rows, name: str) -> FiveLevels:
+def five_levels(rows: Rows, name: str) -> FiveLevels:
     first, second, third, fourth, fifth = (rows.column(f"{name}{level}") for level in (1, 2, 3, 4, 5))
     return first, second, third, fourth, fifth
 

@@ -122,7 +122,7 @@ def _buy_cut(strategy: ir.Strategy) -> tuple[tuple[int, ...], Cut | None]:
         bound |= {node.index for other in terms.others for node in walk(other) if isinstance(node, ir.Var)}
         terms = buy_terms(strategy.buy, bound)
     bound &= parameters_read(strategy.buy, *(program for _, program in strategy.elapsed))
-    return tuple(sorted(bound)), None if isinstance(terms, NotCut) else Cut(terms, SellTerms(()), ())
+    return tuple(sorted(bound)), None if isinstance(terms, NotCut) else Cut(terms, SellTerms(()), (), ())
 
 
 def _grouped(params: ParamMatrix, bound: tuple[int, ...]) -> Iterator[ParamMatrix]:

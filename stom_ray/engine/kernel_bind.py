@@ -22,11 +22,12 @@ from stom_ray.conditions.emit_sites import WindowSite
 from stom_ray.conditions.emit_values import LARGEST_INT
 from stom_ray.conditions.emit_windows import EMPTY_WINDOW, FLOAT_WINDOW, loadable_lengths
 from stom_ray.conditions.rows import Rows
-from stom_ray.engine.bind import Binding, bind
+from stom_ray.engine.bind import five_levels, weighting_criterion
 from stom_ray.engine.kernel_runtime import entry_table, next_open
 from stom_ray.engine.row_values_block import BlockValues
 from stom_ray.engine.types import EngineConfig, Floats, Ints, ParamMatrix
 from stom_ray.features.columns import WindowColumn, fill
+from stom_ray.schema.costs import cost_model
 from stom_ray.schema.ladder import tick_units, vi_below5s
 from stom_ray.store.panel import Panel, Selection
 
@@ -100,10 +101,11 @@ class Block:
         self.selection = selection
         self.emitted = emitted
         self.config = config
-        self.binding: Binding = bind(selection, config)
+        self.rows = Rows(selection, config.loaded_lengths)
         self.longest_session = int(np.diff(self.panel.offsets).max(initial=0))
+        costs = [cost_model(config.costs, int(day)) for day in self.panel.session_day]
         self.costs = np.array(
-            [(cost.tax_rate, cost.fee_rate, float(cost.fee_rounding_krw)) for cost in self.binding.costs], dtype=np.float64
+            [(cost.tax_rate, cost.fee_rate, float(cost.fee_rounding_krw)) for cost in costs], dtype=np.float64
         ).reshape(-1, 3)
         self.offsets = np.array(self.panel.offsets, dtype=np.int64)
         self.firsts = self.panel.instrument_offsets[self.panel.session_code].astype(np.int64)
@@ -127,7 +129,16 @@ class Block:
     @property
     def book(self) -> Floats:
         """The matrix with bids and prices; its other rows may hold anything."""
-        return self._with(BOOK)
+        with self._writing:
+            wanted = [number for number in BOOK if number in self._named]
+            for selection, row, _ in split_selection(self.selection, PART_ROWS) if wanted else ():
+                rows = Rows(selection, self.config.loaded_lengths)
+                for number in wanted:
+                    self._matrix[number, row : row + selection.selected.n_rows] = named_column(rows, self._named[number])
+            for number in wanted:
+                del self._named[number]
+                self._made.pop(number, None)
+        return self._matrix
 
     def column(self, number: int) -> Floats:
         """(n_rows,) one row of the matrix, wherever it is."""
@@ -135,7 +146,7 @@ class Block:
             if number not in self._named:
                 return np.asarray(self._matrix[number])
             if number not in self._made:
-                self._made[number] = named_column(self.binding.rows, self._named[number])
+                self._made[number] = named_column(self.rows, self._named[number])
             return self._made[number]
 
     def _with(self, numbers: Iterable[int]) -> Floats:
@@ -175,20 +186,18 @@ class Block:
     @cached_property
     def entry(self) -> Floats:
         """(2, n_rows) shares and price of a buy on each row, price 0 where the book cannot fill it."""
-        binding, weighting = self.binding, self.config.weighting
-        weighted = binding.criterion is not None
-        criterion = binding.criterion if binding.criterion is not None else binding.price
-        return entry_table(
-            binding.price,
-            weighted,
-            criterion,
-            self.config.betting,
-            weighting.limits,
-            weighting.factors,
-            self.config.ask_levels,
-            binding.ask_prices,
-            binding.ask_sizes,
-        )
+        found = np.empty((2, self.panel.n_rows))
+        for selection, row, _ in split_selection(self.selection, PART_ROWS):
+            found[:, row : row + selection.selected.n_rows] = _entry_table(
+                Rows(selection, self.config.loaded_lengths), self.config
+            )
+        return found
+
+    @cached_property
+    def watched(self) -> Bools:
+        """(n_rows,) rows on which buying is allowed: 관심종목 above 0; NaN is not."""
+        found: Bools = self.rows.column("관심종목") > 0
+        return found
 
     # Window columns
 
@@ -199,7 +208,7 @@ class Block:
         self.place(self.needed_windows(batch))
         for position, site in enumerate(sites):
             for length in np.unique(batch.lengths[:, position]):
-                loaded = self.binding.rows.is_loaded(site.function, int(length))
+                loaded = self.rows.is_loaded(site.function, int(length))
                 here = batch.lengths[:, position] == length
                 table[here, 0, position] = self._places.get((site.function, int(length)), 0)
                 table[here, 1, position] = 1 if loaded else length
@@ -216,11 +225,11 @@ class Block:
 
     def _fillable(self, site: WindowSite, lengths: Ints) -> set[WindowKey]:
         found = {int(length) for length in np.unique(lengths) if length >= 1}
-        is_loaded = self.binding.rows.is_loaded
+        is_loaded = self.rows.is_loaded
         return {(site.function, n) for n in found if n <= self.longest_session + 1 or is_loaded(site.function, n)}
 
     def _loadable(self, function: str) -> tuple[int, ...]:
-        return loadable_lengths(function, tuple(sorted(self.binding.rows.loaded_lengths)))
+        return loadable_lengths(function, tuple(sorted(self.rows.loaded_lengths)))
 
     def loaded_tables(self) -> tuple[Ints, Ints]:
         """(n_varying, n_lengths) each: precomputed lengths of windows whose length varies by row, and their columns."""
@@ -247,7 +256,7 @@ class Block:
 
     def open_rows(self, buy: ir.Program, windows: Ints, trouble: Bools) -> Bools:
         """(n_rows,) watched rows that the buy text cannot be known to pass by."""
-        watched = self.binding.watched
+        watched = self.watched
         surely, unknown, effects = BlockValues(self, windows, trouble).decision(buy, watched)
         found: Bools = watched & (((surely | unknown) & (self.entry[1] > 0.0)) | effects)
         return found
@@ -267,9 +276,25 @@ class Block:
             self._matrix = grown
             free.extend(range(old, len(grown)))
         places = dict(zip(missing, sorted(free), strict=False))
-        columns = [WindowColumn(*key, self.binding.rows.is_loaded(*key)) for key in places]
+        columns = [WindowColumn(*key, self.rows.is_loaded(*key)) for key in places]
         fill(self.selection, columns, [self._matrix[place] for place in places.values()], self.threads)
         self._places |= places
+
+
+def _entry_table(rows: Rows, config: EngineConfig) -> Floats:
+    weighting, price = config.weighting, rows.column("현재가")
+    criterion = weighting_criterion(rows, weighting.mode) if weighting.mode > 0 else price
+    return entry_table(
+        price,
+        weighting.mode > 0,
+        criterion,
+        config.betting,
+        weighting.limits,
+        weighting.factors,
+        config.ask_levels,
+        five_levels(rows, "매도호가"),
+        five_levels(rows, "매도잔량"),
+    )
 
 
 def named_column(rows: Rows, key: str) -> Floats:
@@ -345,5 +370,5 @@ def _panel_part(panel: Panel, first: int, last: int) -> Panel:
         ranking_clock=panel.ranking_clock,
         layout=panel.layout,
         names=panel.names,
-        load=lambda name: panel.column(name)[rows],
+        load=lambda name: panel.part(name, rows),
     )

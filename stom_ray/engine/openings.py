@@ -30,8 +30,8 @@ def next_openings(
     }
     table, trouble = block.window_table(windows), (windows.faults != 0).any(axis=0)
     values = BlockValues(block, table[0], trouble, bindings=bindings, elapsed=strategy.elapsed)
-    surely, unknown, effects = values.decision(strategy.buy, block.binding.watched)
+    surely, unknown, effects = values.decision(strategy.buy, block.watched)
     allowed = surely | unknown
     if fillable:
         allowed &= block.entry[1] > 0.0
-    return next_open(block.offsets, block.binding.watched & (allowed | effects))
+    return next_open(block.offsets, block.watched & (allowed | effects))

@@ -26,15 +26,15 @@ def trades_of(recorded: Ints, labels: Ints, n_candidates: int, block: Block) -> 
     n = len(recorded)
     whole = np.empty((len(WHOLE), n), dtype=np.int64)
     pct, cap = np.empty(n), np.empty(n)
-    panel, binding = block.panel, block.binding
+    panel, rows = block.panel, block.rows
     fill(
         recorded,
         np.bincount(recorded[:, 1], minlength=n_candidates),
         labels,
         block.entry,
         np.ascontiguousarray(panel.clock),
-        np.ascontiguousarray(binding.rows.seconds),
-        np.ascontiguousarray(binding.market_cap),
+        np.ascontiguousarray(rows.seconds),
+        rows.column("시가총액"),
         block.costs,
         (block.session_from, block.row_from),
         whole,

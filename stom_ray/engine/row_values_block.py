@@ -63,7 +63,7 @@ class BlockValues:
 
     def buying_rows(self, smallest_gate: int) -> Bools:
         """(n_rows,) rows on which a candidate may look for an entry: watched, past the gate, not the session's last."""
-        reach: Bools = self.block.binding.watched & (self._all.count >= smallest_gate)
+        reach: Bools = self.block.watched & (self._all.count >= smallest_gate)
         reach[self.block.offsets[1:] - 1] = False
         return reach
 
@@ -157,7 +157,7 @@ class BlockValues:
             self.trouble,
             np.repeat(block.tests.T, rows_of, axis=1),
             not all(np.isfinite(column).all() for column in traded),
-            max(block.binding.rows.loaded_lengths, default=0),
+            max(block.rows.loaded_lengths, default=0),
             np.arange(self.n_rows) - np.repeat(block.firsts, rows_of),
         )
 

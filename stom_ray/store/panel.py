@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,14 @@ from stom_ray.errors import SchemaError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+class Loader(Protocol):
+    """Columns that are not in memory yet. `rows`: some rows of one, where that does not take the whole."""
+
+    def __call__(self, name: str) -> Floats: ...
+
+    def rows(self, name: str, rows: slice) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Panel:
     layout: str
     names: Mapping[str, str] = field(default_factory=dict)
     columns: dict[str, Floats] = field(default_factory=dict)
-    load: Callable[[str], Floats] | None = None
+    load: Loader | Callable[[str], Floats] | None = None
     identity: str = ""
 
     @property
@@ -72,6 +81,14 @@ class Panel:
                 raise SchemaError(f"column {name} is not in this panel; it has: {', '.join(sorted(self.columns))}")
             self.columns[name] = self.load(name)
         return self.columns[name]
+
+    def part(self, name: str, rows: slice) -> Floats:
+        """Some rows of a column. The whole is not loaded for them where the loader can do without, and nothing is kept."""
+        some = getattr(self.load, "rows", None)
+        if name in self.columns or some is None:
+            return self.column(name)[rows]
+        found: Floats = some(name, rows)
+        return found
 
 
 @dataclass(frozen=True)

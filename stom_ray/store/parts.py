@@ -122,6 +122,16 @@ class PanelColumns:
         """Raises SchemaError when some session neither has the column nor what it follows from."""
         return _joined([self._rows(segment, name, start, stop) for segment, start, stop in self.pieces])
 
+    def rows(self, name: str, rows: slice) -> Floats:
+        """Some rows of a column; zero-copy where they are of one piece."""
+        found, first = [], 0
+        for segment, start, stop in self.pieces:
+            low, high = max(rows.start - first, 0) + start, min(rows.stop - first, stop - start) + start
+            if low < high:
+                found.append(self._rows(segment, name, low, high))
+            first += stop - start
+        return _joined(found)
+
     def _rows(self, segment: Segment, name: str, start: int, stop: int) -> Floats:
         if name in segment.names:
             return segment.column(name)[start:stop]

@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,20 @@ def _rows(bounds: list[tuple[int, int, int]]) -> Ints:
     return np.concatenate([np.arange(start, stop, dtype=np.int64) for _, start, stop in bounds])
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """Loads consecutive rows of another panel."""
+
+    panel: Panel
+    span: slice
+
+    def __call__(self, name: str) -> Floats:
+        return self.panel.column(name)[self.span]
+
+    def rows(self, name: str, rows: slice) -> Floats:
+        return self.panel.part(name, slice(self.span.start + rows.start, self.span.start + rows.stop))
+
+
 def _sliced(panel: Panel, bounds: list[tuple[int, int, int]], rows: Ints, ranked: NDArray[np.bool_], asked: list[Any]) -> Panel:
     """bounds: (session, first row, one after its last); rows: those rows. ranked: of the ranking's seconds those that stay.
     asked: what was asked for, for the identity."""
@@ -106,10 +121,6 @@ def _sliced(panel: Panel, bounds: list[tuple[int, int, int]], rows: Ints, ranked
     codes = tuple(panel.codes[at] for at in used)
     unbroken = len(rows) == rows[-1] - rows[0] + 1
     span = slice(int(rows[0]), int(rows[-1]) + 1)
-
-    def take(name: str) -> Floats:
-        column = panel.column(name)
-        return column[span] if unbroken else column[rows]
 
     made = json.dumps([panel.identity, bounds, *asked])
     return Panel(
@@ -121,6 +132,6 @@ def _sliced(panel: Panel, bounds: list[tuple[int, int, int]], rows: Ints, ranked
         ranking_clock=panel.ranking_clock[ranked],
         layout=panel.layout,
         names={code: panel.names[code] for code in codes if code in panel.names},
-        load=take,
+        load=_Taken(panel, span) if unbroken else lambda name: panel.column(name)[rows],
         identity=hashlib.sha256(made.encode()).hexdigest() if panel.identity else "",
     )

@@ -256,7 +256,7 @@ def check(make_panel, seed: int, profile: str, hazard: float, layout_odd: float,
             gates |= {int(row): (gate, position) for position, row in enumerate(here)}
             assert np.array_equal(effects[here], reach[here] & gate.effects)
         for candidate in rows:
-            interpreter = Interpreter(strategy, block.binding.rows)
+            interpreter = Interpreter(strategy, block.rows)
             for frame, fault in frames(market, interpreter, tuple(candidate)):
                 where = f"seed {seed}, {profile}, {bound} bound, row {frame.row}, {fault or 'no fault'}"
                 if "elapsed" in fault:
@@ -315,7 +315,7 @@ def test_expressions_over_a_block_are_the_interpreters(make_panel, seed, profile
             assert np.isnan(numbers[~reach]).all()
             assert not truth[~reach].any()
         with np.errstate(all="ignore"):
-            for frame, fault in frames(market, Interpreter(strategy, block.binding.rows), tuple(candidate)):
+            for frame, fault in frames(market, Interpreter(strategy, block.rows), tuple(candidate)):
                 if fault not in ("", "counted") or not (reach is None or reach[frame.row]):
                     continue
                 if not number_unknown[frame.row]:

@@ -249,6 +249,10 @@ class Evaluator:
             case "tick":
                 quantity = self.value(atom.row, frame)
                 value = self.mark(value, atom.scale, atom.offset, atom.sign, frame)
+            case "truth":
+                quantity = self.value(atom.row, frame)
+                assert quantity in (0, 1)
+                assert value == 1
             case "ratio":
                 quantity, value = pct, atom.sign * (frame.best_pct * value)
             case "trail":
@@ -324,7 +328,7 @@ def test_random_scripts_reach_every_kind_of_term(make_panel):
         }
     assert any(term.unless for term in thresholds)
     assert {term.negated for term in thresholds} == {True, False}
-    assert {atom.quantity for atom in atoms} == {"pct", "peak", "trough", "drawdown", "held", "tick", "ratio", "trail"}
+    assert {atom.quantity for atom in atoms} == {"pct", "peak", "trough", "drawdown", "held", "tick", "truth", "ratio", "trail"}
     assert {(atom.sign, atom.strict, atom.passes_nan) for atom in atoms} == {
         (sign, strict, nan) for sign in (1, -1) for strict in (True, False) for nan in (True, False)
     }

@@ -25,13 +25,15 @@ from stom_ray.engine.planned.exits import (
     TIME,
     TRAIL,
     TROUGH,
+    TRUE,
+    TRUTH,
 )
 from stom_ray.engine.types import Floats, Ints
 
 QUANTITIES = {"pct": PCT, "peak": PEAK, "trough": TROUGH, "drawdown": DRAWDOWN, "held": HELD, "ratio": RATIO, "trail": GAP}
 SEARCHED = {(PCT, 1): RISE, (PCT, -1): FALL, (PEAK, 1): RISE, (TROUGH, -1): FALL, (DRAWDOWN, 1): TRAIL, (HELD, 1): TIME}
 RETRACES = ((DRAWDOWN, 1), (RATIO, -1), (GAP, -1))
-SEARCH_ORDER = (TIME, RISE, FALL, TERM, TRAIL, RETRACE)  # cheapest first: each is bounded by what those before it found
+SEARCH_ORDER = (TIME, RISE, FALL, TRUE, TERM, TRAIL, RETRACE)  # cheapest first: each is bounded by what those before it found
 
 
 @dataclass(frozen=True)
@@ -73,26 +75,32 @@ def buy_column(threshold: Threshold) -> RowTerm:
 
 
 def tick_column(atom: Atom) -> RowTerm | None:
-    """A tick atom's column; None for an atom of the position."""
-    if atom.row is None:
+    """A tick atom's column; None for any other."""
+    if atom.quantity != "tick":
         return None
+    assert atom.row is not None
     return RowTerm(atom.row, atom.sign, atom.strict, atom.passes_nan, atom.scale, atom.offset)
 
 
 @dataclass(frozen=True)
 class Cut:
     """terms, reasons: of the texts; reasons None where only the buy text could be cut, and `uncut` says why. ticks: the columns
-    of the reasons' tick atoms, each once.
+    of the reasons' tick atoms, each once. truths: what their truth atoms ask of the row, each once.
     """
 
     terms: BuyTerms
     reasons: SellTerms | None
     ticks: tuple[RowTerm, ...]
+    truths: tuple[ir.Expr, ...]
     uncut: str = ""
 
     def tick(self, column: RowTerm) -> int:
         """The number of a tick column."""
         return next(number for number, tick in enumerate(self.ticks) if tick.same_column(column))
+
+    def truth(self, row: ir.Expr) -> int:
+        """The number of a truth."""
+        return next(number for number, truth in enumerate(self.truths) if truth is row)
 
 
 def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
@@ -102,13 +110,16 @@ def cut(strategy: ir.Strategy, bound: frozenset[int]) -> Cut | NotCut:
         return terms
     reasons = sell_terms(strategy.sell, bound, ratio=True)
     if isinstance(reasons, NotCut):
-        return Cut(terms, None, (), reasons.reason)
+        return Cut(terms, None, (), (), reasons.reason)
     ticks: list[RowTerm] = []
-    for reason in reasons.reasons:
-        for column in map(tick_column, reason.atoms):
-            if column is not None and not any(tick.same_column(column) for tick in ticks):
-                ticks.append(column)
-    return Cut(terms, reasons, tuple(ticks))
+    truths: list[ir.Expr] = []
+    for atom in (atom for reason in reasons.reasons for atom in reason.atoms):
+        column = tick_column(atom)
+        if column is not None and not any(tick.same_column(column) for tick in ticks):
+            ticks.append(column)
+        if atom.quantity == "truth" and atom.row is not None and not any(truth is atom.row for truth in truths):
+            truths.append(atom.row)
+    return Cut(terms, reasons, tuple(ticks), tuple(truths))
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,8 @@ def search_of(atoms: list[tuple[int, int]]) -> int:
     """How a reason of these (quantity, sign) is searched."""
     if len(atoms) == 1 and atoms[0] not in RETRACES[1:]:
         quantity, _ = atoms[0]
+        if quantity <= TRUTH:
+            return TRUE
         return TERM if quantity >= TICK else SEARCHED.get(atoms[0], SCAN)
     rest = [atom for atom in atoms if atom != (PEAK, 1)]
     if len(atoms) <= 2 and len(rest) == 1 and rest[0] in RETRACES:
@@ -167,6 +180,9 @@ def search_of(atoms: list[tuple[int, int]]) -> int:
 
 def code(plan: Cut, atom: Atom) -> tuple[int, int]:
     """(quantity, sign) of an atom; the sign of a tick term is part of the term."""
+    if atom.quantity == "truth":
+        assert atom.row is not None
+        return TRUTH - plan.truth(atom.row), 1
     column = tick_column(atom)
     return (QUANTITIES[atom.quantity], atom.sign) if column is None else (TICK + plan.tick(column), 1)
 

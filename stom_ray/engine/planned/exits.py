@@ -1,10 +1,10 @@
 """When a position is sold: the first row after an entry on which a reason holds, found without visiting every row.
 
 A reason is a conjunction of atoms `sign * quantity >= value`; RATIO and GAP compare 수익률 with 최고수익률 * value and with
-최고수익률 - value instead. A reason of one atom that can only begin to hold (a price target, a
-stop, a drawdown, a time, a term of the row) is searched along the exit index; every other reason is looked for row by row, up to
-the first row on which one of the former holds. Prices are only a filter: along the index 수익률 is estimated within `slack`, and
-the exact figure decides.
+최고수익률 - value instead. A reason of one atom that can only begin to hold (a price target, a stop, a drawdown, a time, a term
+of the row) is searched along the exit index, one that asks for a truth of the row among its bits; every other reason is looked
+for row by row, up to the first row on which one of the former holds. Prices are only a filter: along the index 수익률 is
+estimated within `slack`, and the exact figure decides.
 
 수익률 must not fall when the price rises. That holds where `quantity × price step` outweighs what rounding can take back
 (`EXACT_KRW`); entries for which it does not are looked at row by row.
@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 from stom_ray.engine.costing import net_amount, profit_pct
 from stom_ray.engine.kernel_runtime import forced_sale_price, sale_price
 from stom_ray.engine.planned.index import NONE
+from stom_ray.engine.planned.words import lowest_bit
 from stom_ray.machine_code import njit
 
 Rows32 = NDArray[np.int32]
 Ints32 = NDArray[np.int32]
 
-PCT, PEAK, TROUGH, DRAWDOWN, HELD, RATIO, GAP, TICK = range(8)  # quantities of atoms; TICK + k is tick term k
-RISE, FALL, TRAIL, RETRACE, TIME, TERM, SCAN = range(7)  # how a reason is searched
+# Quantities of atoms; TICK + k is tick term k, TRUTH - k truth k.
+TRUTH, PCT, PEAK, TROUGH, DRAWDOWN, HELD, RATIO, GAP, TICK = range(-1, 8)
+RISE, FALL, TRAIL, RETRACE, TIME, TERM, TRUE, SCAN = range(8)  # how a reason is searched
 
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False)
@@ -169,11 +171,32 @@ def first_term(term, higher, row, bound, value):
 
 
 @njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
+def first_true(bits, row, bound):
+    """The first row from `row` on whose bit is set; else `bound`. bits: bit r of word w is row 64 w + r."""
+    if row >= bound:
+        return bound
+    at = row >> 6
+    word = bits[at] >> np.uint64(row & 63)
+    if word != 0:
+        return min(row + lowest_bit(word), bound)
+    at += 1
+    while at << 6 < bound:
+        if bits[at] != 0:
+            return min((at << 6) + lowest_bit(bits[at]), bound)
+        at += 1
+    return bound
+
+
+@njit(cache=True, error_model="numpy", nogil=True, counts=False, forceinline=True)
 def holds(reason, row, entry, pct, peak, trough, values, market, script):
     """Whether every atom of a reason holds on a row. values: (n_atoms,) of one candidate."""
     starts, quantities, signs, strict = script[0], script[1], script[2], script[7]
     for atom in range(starts[reason], starts[reason + 1]):
         which = quantities[atom]
+        if which <= TRUTH:
+            if not market[9][TRUTH - which, row >> 6] >> np.uint64(row & 63) & np.uint64(1):
+                return False
+            continue
         if which in (RATIO, GAP):
             mark = signs[atom] * (peak * values[atom] if which == RATIO else peak - values[atom])
             if not (signs[atom] * pct > mark if strict[atom] else signs[atom] * pct >= mark):
@@ -269,6 +292,8 @@ def first_holding(entry, row, bound, reason, values, bought, quantity, cost, sca
         return first_drawdown(market[0], market[2], market[3], market[4], row, bound, value, bought, quantity, cost, scale)
     if kind == TIME:
         return first_time(market[1], entry, row, bound, value)
+    if kind == TRUE:
+        return first_true(market[9][TRUTH - script[1][script[0][reason]]], row, bound)
     term = script[1][script[0][reason]] - TICK
     return first_term(market[6][term], market[5][term], row, bound, value)
 
@@ -323,6 +348,12 @@ def list_records(entry, bound, bought, quantity, cost, scale, market, script, le
                                 n += 1
                         at = np.int64(lower[at])
                 row = following
+        elif kind == TRUE:
+            row = first_true(market[9][TRUTH - quantities[starts[reason]]], row, bound)
+            if row < bound:
+                values[reason, n] = 1.0
+                rows[reason, n] = row
+                n += 1
         elif kind == TERM:
             term = quantities[starts[reason]] - TICK
             while row < bound:

@@ -22,7 +22,7 @@ BYTES_A_TRADE = 400  # recorded, in the order of the result, as a table and whil
 OF_EVERY_ROW = 48  # shares and price of an entry, seconds, watched, next row to look at, marks while a text is run
 OF_WALKED_ROW = 40  # prices, next higher and lower, lows between; gate
 WORKING = 64  # columns of a term while it is made
-OF_TERM, OF_TICK = 9, 12  # a column and its highest by word; a column and its next higher
+OF_TERM, OF_TICK, OF_TRUTH = 9, 12, 1  # a column and its highest by word; a column and its next higher; a bit
 OF_OUTCOME = 44  # of an entry by one combination of exit values
 OF_LOOKED_UP = 20
 OF_RECORD = 48
@@ -92,7 +92,7 @@ def bytes_a_row(columns: int, sites: int, plan: Cut | None) -> int:
     grown = 8 * (2 * columns - sites) + OF_EVERY_ROW if sites else generated
     if plan is None:
         return max(generated + WORKING, grown)
-    kept = OF_WALKED_ROW + OF_TERM * len(plan.terms.thresholds) + OF_TICK * len(plan.ticks)
+    kept = OF_WALKED_ROW + OF_TERM * len(plan.terms.thresholds) + OF_TICK * len(plan.ticks) + OF_TRUTH * len(plan.truths)
     return max(generated + kept + WORKING, grown)
 
 

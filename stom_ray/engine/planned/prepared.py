@@ -27,8 +27,8 @@ class Prepared:
     """offsets, words: (n_sessions + 1,) first row and first word. gate: (n_words,) rows on which a candidate may buy.
 
     terms: (n_thresholds, n_rows), a threshold holds where terms >= its value; -inf off the gate. highest: of each word of them.
-    market: what `exits` reads; before a session's first open row its terms may hold anything. troubled: (n_sessions,) sessions
-    that the generated kernel has to run.
+    market: what `exits` reads; before a session's first open row its terms may hold anything, its truths do not. troubled:
+    (n_sessions,) sessions that the generated kernel has to run.
     """
 
     offsets: Ints
@@ -51,6 +51,7 @@ def prepare(
     """
     found = [np.empty((len(columns), block.panel.n_rows)) for columns in (plan.terms.thresholds, plan.ticks)]
     terms, ticks = found
+    truths = np.zeros((len(plan.truths), (block.panel.n_rows + 63) >> 6), dtype=np.uint64)
     faulty = (windows.faults != 0).any(axis=0)
     one = BatchWindows(windows.lengths[:1], windows.faults[:1])  # windows that candidates do not share are not read
     sides = []
@@ -58,9 +59,10 @@ def prepare(
         table = part.window_table(one)[0]
         values = BlockValues(part, table, faulty, bindings=bindings, elapsed=strategy.elapsed, counting=counting)
         fills = block.entry[1, rows] > 0.0
-        sides.append(_sides(values, strategy, plan, values.buying_rows(first_gate), fills, terms[:, rows], ticks[:, rows]))
+        out = _Columns(terms[:, rows], ticks[:, rows], truths, rows.start)
+        sides.append(_sides(values, strategy, plan, values.buying_rows(first_gate), fills, out))
     is_open, trouble, lengths = (np.concatenate([getattr(side, name) for side in sides]) for name in ("open", "trouble", "held"))
-    offsets, ends, prices, seconds = block.offsets, block.offsets[1:], block.binding.price, block.binding.rows.seconds
+    offsets, ends, prices, seconds = block.offsets, block.offsets[1:], block.rows.column("현재가"), block.rows.seconds
     starts = ends - lengths
     trouble |= ~np.isfinite(prices)
     trouble[1:] |= ~(np.diff(seconds) >= 1.0) & _within(offsets)[1:]
@@ -73,9 +75,21 @@ def prepare(
     prices = np.where(np.isfinite(prices), prices, 0.0)
     exact_from = np.empty(len(starts))
     index.exact_quantities(prices, starts, ends, block.costs, exact_from)
-    market = (prices, seconds, *_exit_index(prices, ticks, starts, ends), ticks, block.book, block.entry)
+    market = (prices, seconds, *_exit_index(prices, ticks, starts, ends), ticks, block.book, block.entry, truths)
     open_sessions = np.flatnonzero((lengths > 0) & ~troubled)
     return Prepared(offsets, words, gate, terms, highest, exact_from, market, troubled, open_sessions)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What a part writes to. terms, ticks: (n, rows of the part). truths: (n, words of the block), bits of all rows, zeros; the
+    part begins at row `first`.
+    """
+
+    terms: Floats
+    ticks: Floats
+    truths: Words
+    first: int
 
 
 @dataclass(frozen=True)
@@ -89,16 +103,14 @@ class _Sides:
     held: Ints
 
 
-def _sides(
-    values: BlockValues, strategy: ir.Strategy, plan: Cut, watched: Bools, fills: Bools, terms: Floats, ticks: Floats
-) -> _Sides:
-    """Both texts over the rows of some instruments. terms, ticks: (n, n_rows) out; ticks only where a position may be held."""
+def _sides(values: BlockValues, strategy: ir.Strategy, plan: Cut, watched: Bools, fills: Bools, out: _Columns) -> _Sides:
+    """Both texts over the rows of some instruments; what the sell text asks of the row only where a position may be held."""
     offsets = values.block.offsets
-    is_open, trouble = _buy_side(values, strategy, plan, watched, fills, terms)
+    is_open, trouble = _buy_side(values, strategy, plan, watched, fills, out.terms)
     starts = _first_open(is_open, offsets)
     held = np.arange(len(is_open)) > np.repeat(starts, np.diff(offsets))
     held[offsets[1:] - 1] = False
-    trouble |= _sell_side(values, strategy, plan, held, starts, ticks) | values.elapsed_effects()
+    trouble |= _sell_side(values, strategy, plan, held, starts, out) | values.elapsed_effects()
     return _Sides(is_open, trouble, offsets[1:] - starts)
 
 
@@ -157,14 +169,28 @@ def write_column(values: Floats, reach: Bools, sign: int, for_nan: float, starts
                 out[i] = for_nan if np.isnan(values[i]) else sign * values[i]
 
 
-def _sell_side(values: BlockValues, strategy: ir.Strategy, plan: Cut, held: Bools, starts: Ints, out: Floats) -> Bools:
-    """Writes the tick terms with their sign, -inf where `held` is not. Returns (n_rows,) rows that are not settled."""
+def _sell_side(values: BlockValues, strategy: ir.Strategy, plan: Cut, held: Bools, starts: Ints, out: _Columns) -> Bools:
+    """Writes the tick terms with their sign, -inf where `held` is not, and the truths. Returns (n_rows,) rows that are not
+    settled.
+    """
     if plan.reasons is None:  # its faults are found while outcomes are worked out
         return np.zeros(values.n_rows, dtype=np.bool_)
     trouble = values.effects_of(strategy.sell, held)
-    for term, column in zip(plan.ticks, out, strict=True):
+    for term, column in zip(plan.ticks, out.ticks, strict=True):
         trouble |= _column(values, term, held, starts, column)
+    for node, bits in zip(plan.truths, out.truths, strict=True):
+        holds, unsure = values.truth(node, held)
+        trouble |= unsure
+        set_bits(holds, out.first, bits)
     return trouble
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def set_bits(rows: Bools, first: int, bits: Words) -> None:
+    """Sets bit r of word w where row 64 w + r is among the rows, which begin at `first`."""
+    for i in range(len(rows)):
+        if rows[i]:
+            bits[(first + i) >> 6] |= np.uint64(1) << np.uint64((first + i) & 63)
 
 
 def _exit_index(prices: Floats, ticks: Floats, starts: Ints, ends: Ints) -> tuple[NDArray[np.generic], ...]:

@@ -1,5 +1,7 @@
 """Trading days taken out of a selection, consecutive or not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,11 @@ def test_days_that_are_not_there_are_refused(golden_panel, make_panel):
         on_days(select(golden_panel), [20200101])
     with pytest.raises(SelectionError, match="no rows on no day"):
         on_days(select(golden_panel), [])
+
+
+def test_part_of_a_column_is_its_rows(golden_panel):
+    for panel in (golden_panel, select(golden_panel).selected, select(golden_panel, time=(90_500, 91_500)).selected):
+        fresh = replace(panel, columns={})
+        for rows in (slice(0, 1), slice(3, panel.n_rows - 2), slice(panel.n_rows - 1, panel.n_rows)):
+            found = fresh.part("현재가", rows)
+            np.testing.assert_array_equal(found, panel.column("현재가")[rows])

@@ -7,7 +7,7 @@ from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.printer import print_expr
 from stom_ray.conditions.terms import NotCut
 from stom_ray.engine.planned.cut import Cut, buy_column, cut, script_of
-from stom_ray.engine.planned.exits import FALL, PCT, PEAK, RETRACE, RISE, SCAN, TERM, TICK, TIME, TRAIL
+from stom_ray.engine.planned.exits import FALL, PCT, PEAK, RETRACE, RISE, SCAN, TERM, TIME, TRAIL, TRUE, TRUTH
 
 
 def plan_of(buy="매수 = True", sell="매도 = True", **options):
@@ -56,7 +56,7 @@ def test_a_column_behind_a_product_or_a_sum_is_strict_itself():
         ("최고수익률 - 수익률 > self.vars[1]", TRAIL),
         ("보유시간 >= self.vars[1]", TIME),
         ("체결강도 < self.vars[1]", TERM),
-        ("체결강도 < 90", TERM),
+        ("체결강도 < 90", TRUE),
         ("self.vars[1]", TERM),
         ("수익률 <= 최고수익률 * self.vars[1]", RETRACE),
         ("수익률 <= 최고수익률 - self.vars[1]", RETRACE),
@@ -81,7 +81,7 @@ def test_reasons_keep_their_order_and_are_searched_cheapest_first():
     script = script_of(plan_of(sell=sale("최고수익률 - 수익률 > 1", "수익률 > 2 and 등락율 > 3", "보유시간 > 9", "수익률 > 2")))
     assert script.labels.tolist() == [1, 2, 3, 4]
     assert script.starts.tolist() == [0, 1, 3, 4, 5]
-    assert script.quantities.tolist()[1:3] == [PCT, TICK]
+    assert script.quantities.tolist()[1:3] == [PCT, TRUTH]
     assert script.searched.tolist() == [2, 3, 0]
 
 

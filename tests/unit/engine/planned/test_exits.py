@@ -9,6 +9,7 @@ from stom_ray.conditions.compile import compile_strategy
 from stom_ray.engine.planned import exits, index
 from stom_ray.engine.planned.candidates import candidates_of
 from stom_ray.engine.planned.cut import cut, script_of
+from stom_ray.engine.planned.prepared import set_bits
 from stom_ray.engine.types import ParamMatrix
 
 COST = (0.0018, 0.00015, 10.0)
@@ -40,6 +41,7 @@ SEARCHED = {
     "보유시간 > self.vars[1] * 10": lambda at, v: at.held > v * 10,
     "체결강도 > self.vars[1]": lambda at, v: at.tick > v,
     "체결강도 <= self.vars[1]": lambda at, v: at.tick <= v,
+    "체결강도 < 1": lambda at, v: at.tick < 1,
     "수익률 <= 최고수익률 * self.vars[1]": lambda at, v: at.pct <= at.peak * v,
     "수익률 < 최고수익률 * self.vars[1]": lambda at, v: at.pct < at.peak * v,
     "수익률 < 최고수익률 - self.vars[1]": lambda at, v: at.pct < at.peak - v,
@@ -69,10 +71,12 @@ class Position:
         self.values = candidates_of(plan, ParamMatrix.from_rows([[1, value]]), False).exits[0]
         self.quantity, self.bought = quantity, quantity * PAID
         self.scale = exits.estimate(self.bought, PAID, COST)
-        columns = {"체결강도": self.tick, "체결강도 < 1": (self.tick < 1.0).astype(np.float64)}
-        ticks = np.array([tick.sign * columns[text_of(tick)] for tick in plan.ticks]).reshape(len(plan.ticks), N)
+        ticks = np.array([tick.sign * self.tick for tick in plan.ticks]).reshape(len(plan.ticks), N)
+        truths = np.zeros((len(plan.truths), (N + 63) >> 6), dtype=np.uint64)
+        for bits in truths:  # 체결강도 < 1 is the only one
+            set_bits(self.tick < 1.0, 0, bits)
         self.bids = np.full((11, N), 1_000.0)  # prices, shares, 현재가: the first rows of a block's matrix
-        self.market = market_of(self.prices, self.seconds, ticks, self.bids)
+        self.market = market_of(self.prices, self.seconds, ticks, self.bids, truths)
 
     def holds(self, rule, row, value):
         pct = [exits.pct_at(price, self.bought, self.quantity, COST) for price in self.prices[ENTRY + 1 : row + 1]]
@@ -121,11 +125,7 @@ class Position:
         return exits.scan(*at)
 
 
-def text_of(tick):
-    return "체결강도 < 1" if "Compare" in type(tick.left).__name__ else "체결강도"
-
-
-def market_of(prices, seconds, ticks, bids):
+def market_of(prices, seconds, ticks, bids, truths):
     offsets = np.array([0, N])
     higher, lower = np.empty((2, N), dtype=np.int32)
     lows, tick_higher = np.empty(N), np.empty(ticks.shape, dtype=np.int32)
@@ -135,7 +135,7 @@ def market_of(prices, seconds, ticks, bids):
     for number in range(len(ticks)):
         index.next_higher(ticks[number], offsets[:-1], offsets[1:], tick_higher[number])
     entry = np.full((2, N), 100.0)
-    return prices, seconds, higher, lower, lows, tick_higher, ticks, bids, entry
+    return prices, seconds, higher, lower, lows, tick_higher, ticks, bids, entry, truths
 
 
 def sale(condition):
