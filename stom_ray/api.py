@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stom_ray.runs.choice import DataChoice, Paths
     from stom_ray.runs.conduct import RunOutcome
     from stom_ray.runs.outcome import Backtest, Outcome
+    from stom_ray.runs.watch import WatchOutcome
     from stom_ray.simulate import SimulateReport
     from stom_ray.store.inspect import InspectReport
     from stom_ray.store.report import IngestReport
@@ -36,6 +37,7 @@ __all__ = [
     "sweep",
     "sweep_totals",
     "walk_forward",
+    "watch",
 ]
 
 
@@ -169,6 +171,18 @@ def report(folder: str | Path, *, language: str = "en") -> RunOutcome:
     if language not in ("en", "ko"):
         raise ConfigError(f"language {language!r}: expected en or ko")
     return report_again(folder, language)
+
+
+def watch(
+    folder: str | Path, *, progress: Callable[[str], None] = _silent, journal: Path | None = None, **options: Any
+) -> WatchOutcome:
+    """Write a run's studies to a journal that optuna-dashboard shows, until Ctrl-C; options as `runs.watch.watch`.
+
+    Raises ConfigError, LedgerError.
+    """
+    from stom_ray.runs.watch import watch as follow
+
+    return follow(folder, progress, journal=journal, **options)
 
 
 def demo(

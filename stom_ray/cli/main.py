@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stom_ray.cli import audit, backtest, check, demo, ingest, inspect, report, search, simulate, sweep, walk_forward
+from stom_ray.cli import audit, backtest, check, demo, ingest, inspect, report, search, simulate, sweep, walk_forward, watch
 from stom_ray.errors import StomError
 
 INTERRUPTED = 130
@@ -43,6 +43,7 @@ app.command("sweep")(sweep.command)
 app.command("audit")(audit.command)
 app.command("search")(search.command)
 app.command("walk-forward")(walk_forward.command)
+app.command("watch")(watch.command)
 app.command("report")(report.command)
 app.command("demo")(demo.command)
 
