@@ -28,7 +28,9 @@ def load_config(path: str | Path) -> RunConfig:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     content, lines = _parse(path, text)
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected sections data, strategy, engine, search, walk_forward, execution; found {content!r}")
+        raise ConfigError(
+            f"{path}: expected sections data, strategy, engine, search, walk_forward, account, execution; found {content!r}"
+        )
     return checked(content, path, lines).relative_to(path.parent)
 
 
@@ -153,8 +155,12 @@ walk_forward:                  # leave the section out to search only
   train_days: 10
   valid_days: 3
   test_days: 2
-  purge_days: 0
+  purge_days:                  # empty: as many as the strategy's windows reach back over days
   embargo_days: 0
+
+# account:                     # one account's way through the winner's trades; without it capital is unlimited
+#   cash: 10000000
+#   max_holdings: 5
 
 execution:                     # cannot change a result
   backend: ray                 # or serial

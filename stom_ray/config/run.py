@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from stom_ray.config.sections import (
+    AccountSection,
     DataSection,
     EngineSection,
     ExecutionSection,
@@ -36,6 +37,7 @@ class RunConfig(Section):
     engine: EngineSection = Field(default_factory=EngineSection)
     search: SearchSection = Field(default_factory=SearchSection)
     walk_forward: WalkForwardSection | None = None
+    account: AccountSection | None = None
     execution: ExecutionSection = Field(default_factory=ExecutionSection)
 
     @model_validator(mode="after")
@@ -58,7 +60,8 @@ class RunConfig(Section):
     def identity(self) -> dict[str, Any]:
         """All that changes results, without the files' places (their contents are hashed by the run)."""
         places: dict[str, Any] = {"execution": True, "data": {"path"}, "strategy": {"buy", "sell", "ranges"}}
-        return self.model_dump(mode="json", exclude=places)
+        without = {} if self.account else {"account": True}
+        return self.model_dump(mode="json", exclude=places | without)
 
     def config_id(self) -> str:
         """12 hex digits of the identity's SHA-256."""

@@ -171,12 +171,21 @@ class WalkForwardSection(Section):
     train_days: int = Field(default=10, ge=1)
     valid_days: int = Field(default=3, ge=1)
     test_days: int = Field(default=2, ge=1)
-    purge_days: int = Field(default=0, ge=0)
+    purge_days: int | None = Field(
+        default=None, ge=0, description="days dropped before what is evaluated; empty = as far as the strategy's windows reach"
+    )
     embargo_days: int = Field(default=0, ge=0)
     step_days: int | None = Field(default=None, ge=1, description="days a window moves on; default test_days")
     weeks: tuple[int, int, int] = Field(default=(2, 1, 1), description="train, valid and test weeks of scheme stom")
     evaluations: int | None = Field(default=None, ge=1, description="rows to score in each window; default search.evaluations")
     top: int = Field(default=20, ge=1, description="best of train that are scored on valid; the best of them goes to test")
+
+
+class AccountSection(Section):
+    """One account whose way through the winner's trades the verdict looks at; without it capital is unlimited."""
+
+    cash: float = Field(gt=0, description="KRW at the start")
+    max_holdings: int = Field(ge=1, description="stocks held at once")
 
 
 class ExecutionSection(Section):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from stom_ray.errors import ConfigError
 from stom_ray.search.base import FIGURES
+from stom_ray.validation.card import Card
 
 TRADE_COLUMNS = (
     "code",
@@ -29,6 +30,7 @@ TRADE_COLUMNS = (
     "market_cap",
 )
 TRIAL_COLUMNS = ("trial", "island", "source", *FIGURES, "objective", "failed", "reason")
+STRESS_COLUMNS = ("assumption", "trades", "profit", "kept", "days", "failed")
 PRICE_COLUMNS = ("clock", "현재가", "매도호가1", "매수호가1")
 
 
@@ -92,20 +94,39 @@ class Window(TypedDict):
     test_figures: Mapping[str, float]
 
 
-class Overfitting(TypedDict):
-    """How much luck the number of trials buys (design/science.md). NaN where it cannot be computed.
+class Compared(TypedDict):
+    """What was chosen minus the user's present values, day by day. mean: KRW a day; low, high: inside lies the true
+    one with probability `level`, by resampled blocks of days; NaN where there are too few."""
 
-    n_trials: trials counted, failed ones too. sharpe, expected_max_sharpe: per day, not annualised; the second is what the best
-    of n_trials reaches without any skill. deflated_sharpe: probability. min_backtest_length: years needed for `sharpe` after
-    n_trials. days: trading days `sharpe` was measured on.
-    """
-
-    n_trials: int
-    sharpe: float
-    deflated_sharpe: float
-    expected_max_sharpe: float
-    min_backtest_length: float
     days: int
+    mean: float
+    low: float
+    high: float
+    level: float
+
+
+class Purge(TypedDict):
+    """Trading days left out before what is evaluated: those that were, those that the strategy needs, and why, in words."""
+
+    days: int
+    needed: int
+    reason: str
+
+
+class Capital(TypedDict):
+    """One account's way through the trades of `ReportData.best` (`validation.account`). cash, profit, unlimited_profit,
+    peak_capital: KRW. max_drawdown: fraction of the peak. refused: entries for which there was no slot or no cash."""
+
+    cash: float
+    max_holdings: int
+    trades: int
+    unlimited_trades: int
+    refused: int
+    profit: float
+    unlimited_profit: float
+    peak_capital: float
+    peak_holdings: int
+    max_drawdown: float
 
 
 class Costs(TypedDict):
@@ -118,6 +139,11 @@ class Costs(TypedDict):
 def empty_trades() -> pd.DataFrame:
     """A trades frame without a row."""
     return pd.DataFrame({name: [] for name in TRADE_COLUMNS})
+
+
+def empty_stress() -> pd.DataFrame:
+    """A table of worse assumptions without a row."""
+    return pd.DataFrame({name: [] for name in STRESS_COLUMNS})
 
 
 def empty_daily() -> pd.Series:
@@ -137,7 +163,12 @@ class ReportData:
     daily, test_daily, now_test_daily: KRW of each trading day (by sell day), index yyyymmdd, days without trades included as 0.
     walk_forward: windows, oldest first; those of the first window's scheme are the ones stitched in `test`.
     prices: (code, yyyymmdd) -> frame with PRICE_COLUMNS, the sessions to draw. names: code -> name of the instrument.
-    unlimited_capital: every signal was taken, however many were open at once; the report says so.
+    purge: of the walk-forward, None without. card: the verdict; None when there is nothing to judge. compared: "searched" and
+    "test", where both sides have days. stress: STRESS_COLUMNS (others are kept), the winner as it was searched and under worse
+    assumptions (`validation.stress`); days: how many each was run on. capital: None when every signal was taken, however many
+    were open at once; the report says so.
+    clusters: trial -> cluster of those that behave alike, of the best trials; a table of winners has one row a cluster. Empty:
+    every trial stands for itself.
     """
 
     title: str
@@ -158,15 +189,20 @@ class ReportData:
     test_daily: pd.Series = field(default_factory=empty_daily)
     now_test_daily: pd.Series = field(default_factory=empty_daily)
     walk_forward: Sequence[Window] = ()
-    overfitting: Overfitting | None = None
+    purge: Purge | None = None
+    card: Card | None = None
+    compared: Mapping[str, Compared] = field(default_factory=dict)
+    capital: Capital | None = None
+    stress: pd.DataFrame = field(default_factory=empty_stress)
+    clusters: pd.Series = field(default_factory=lambda: pd.Series(dtype="int64"))
     warnings: Sequence[str] = ()
-    unlimited_capital: bool = True
     prices: Mapping[tuple[str, int], pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require("trials", self.trials, TRIAL_COLUMNS)
         _require("trades", self.trades, TRADE_COLUMNS)
+        _require("stress", self.stress, STRESS_COLUMNS)
         _require("test_trades", self.test_trades, TRADE_COLUMNS)
         for (code, day), frame in self.prices.items():
             _require(f"prices of {code} on {day}", frame, PRICE_COLUMNS)

@@ -20,7 +20,6 @@ from stom_ray.reports.grid import Grid
 from stom_ray.reports.importance import Importance, importance, plane, slices
 from stom_ray.reports.phrases import Phrases
 from stom_ray.reports.price_chart import session_chart, session_trades
-from stom_ray.reports.verdict import judge
 
 MOST_SESSIONS = 12
 MOST_SLICES = 24
@@ -67,22 +66,23 @@ def _resource(name: str) -> str:
 
 
 def _view(data: ReportData, phrases: Phrases) -> dict[str, Any]:
-    verdict = judge(data)
     found = importance(data.trials, data.variables)
     scored = tables.outcomes(data.trials)["scored"] > 0
     kinds = [sections.breakdown(data, kind, phrases) for kind in ("time", "reason", "code", "day")]
     return {
-        "headline": story.headline(verdict, phrases),
-        "standing": verdict.standing,
-        "sentences": story.sentences(data, verdict, phrases),
-        "belief": story.belief(data, verdict, phrases),
-        "tiles": story.tiles(data, verdict, phrases),
+        "headline": story.headline(data, phrases),
+        "standing": story.standing(data),
+        "sentences": story.sentences(data, phrases),
+        "belief": story.belief(data, phrases),
+        "checks": story.checks(data, phrases),
+        "stress": sections.stress_grid(data.stress, phrases) if len(data.stress) else None,
+        "tiles": story.tiles(data, phrases),
         "notices": story.notices(data, phrases),
         "figures": sections.figures_grid(data, phrases) if data.best or data.now or data.test else None,
         "equity": _equity(data, phrases),
         "legend": [(line.css, line.name) for line in _lines(data, phrases)],
         "windows": _windows(data, phrases),
-        "walk_forward_note": phrases.say("walk_forward_note", objective=data.objective, scheme=_schemes(data)),
+        "walk_forward_note": _walk_forward_note(data, phrases),
         "breakdowns": [kind for kind in kinds if kind is not None],
         **_sessions(data, phrases),
         **_importance(data, found, phrases),
@@ -119,6 +119,14 @@ def _windows(data: ReportData, phrases: Phrases) -> tuple[Grid, Markup] | None:
         return None
     chart = _both(lambda width: charts.windows_chart(data.walk_forward, width, phrases))
     return sections.windows_grid(data.walk_forward, phrases), chart
+
+
+def _walk_forward_note(data: ReportData, phrases: Phrases) -> str:
+    note = phrases.say("walk_forward_note", objective=data.objective, scheme=_schemes(data))
+    if data.purge is None:
+        return note
+    days, needed = data.purge["days"], data.purge["needed"]
+    return f"{note} {phrases.say('purge' if days >= needed else 'purge_short', days=days, needed=needed)}"
 
 
 def _schemes(data: ReportData) -> str:

@@ -23,7 +23,6 @@ from stom_ray.reports.importance import importance
 from stom_ray.reports.phrases import Phrases
 from stom_ray.reports.sections import figure_text, first_use, variable_name
 from stom_ray.reports.svg import shorten
-from stom_ray.reports.verdict import judge
 
 _FONTS = (
     "Noto Sans KR",
@@ -104,11 +103,10 @@ def _shown(text: str) -> str:
 
 
 def _heading(figure: Figure, data: ReportData, phrases: Phrases) -> None:
-    verdict = judge(data)
-    badge = phrases.texts[f"badge_{verdict.standing}"]
+    badge = phrases.texts[f"badge_{story.standing(data)}"]
     figure.text(0.03, 0.96, _shown(f"{shorten(data.title, 90)}   [{badge}]"), color=_SOFT, va="center")
-    figure.text(0.03, 0.918, _shown(story.headline(verdict, phrases)), size=21, weight="bold", va="center")
-    for place, tile in enumerate(story.tiles(data, verdict, phrases)):
+    figure.text(0.03, 0.918, _shown(story.headline(data, phrases)), size=21, weight="bold", va="center")
+    for place, tile in enumerate(story.tiles(data, phrases)):
         x = 0.03 + 0.245 * place
         figure.text(x, 0.868, _shown(tile.value), size=14, weight="bold", va="center")
         figure.text(x, 0.84, _shown(f"{tile.name} · {tile.below}"), size=8.5, color=_SOFT, va="center")

@@ -225,11 +225,13 @@ def _value_cell(row: Scored | None, place: int, phrases: Phrases) -> Cell:
 
 
 def trials_grid(data: ReportData, phrases: Phrases) -> Grid:
-    """The best distinct rows of the search."""
+    """The best rows of the search, one for each cluster of those that behave alike."""
     say = phrases.texts
-    top = tables.top_trials(data.trials, data.variables, MOST_ROWS["trials"])
+    winners = tables.winners(data.trials, data.variables, data.clusters)
+    top = winners.head(MOST_ROWS["trials"])
     columns = (
         Column(say["trial"]),
+        Column(say["alike"]),
         Column(say["island"], numeric=False),
         Column(say["source"], numeric=False),
         Column(f"{say['objective']} {data.objective}"),
@@ -237,7 +239,12 @@ def trials_grid(data: ReportData, phrases: Phrases) -> Grid:
         *(Column(variable_name(name)) for name in data.variables),
     )
     rows = tuple(_trial_row(row, data.variables, phrases) for row in top.to_dict("records"))
-    note = phrases.say("trials_note", shown=len(top), trials=phrases.number(len(data.trials)))
+    note = phrases.say(
+        "trials_note",
+        shown=len(top),
+        trials=phrases.number(len(data.trials)),
+        clustered=phrases.number(int(winners["alike"].sum())),
+    )
     return Grid("trials", say["top_trials"], columns, rows, note)
 
 
@@ -247,12 +254,45 @@ def _trial_row(row: dict[Hashable, Any], variables: Sequence[str], phrases: Phra
 
     return (
         grid.number(phrases.number(value("trial")), value("trial")),
+        grid.number(phrases.number(value("alike")), value("alike")),
         grid.text(str(row["island"])),
         grid.text(str(row["source"])),
         grid.number(objective_text(value("objective"), phrases), value("objective")),
         *(grid.number(figure_text(name, value(name), phrases), value(name)) for name in _SHOWN_FIGURES),
         *(grid.number(phrases.plain(value(name)), value(name)) for name in variables),
     )
+
+
+def stress_grid(stress: pd.DataFrame, phrases: Phrases) -> Grid:
+    """The winner as it was searched and under worse assumptions."""
+    say = phrases.texts
+    titles = ("trades", "profit", "kept", "days")
+    columns = (Column(say["assumption"], numeric=False), *(Column(say[name]) for name in titles))
+    rows = tuple(_stress_row(row, phrases) for row in stress.to_dict("records"))
+    return Grid("stress", say["stress"], columns, rows, say["stress_note"], sortable=False)
+
+
+def _stress_row(row: dict[Hashable, Any], phrases: Phrases) -> tuple[Cell, ...]:
+    kept = 100 * float(row["kept"])
+    name = assumption_name(str(row["assumption"]), phrases)
+    return (
+        grid.text(f"{name}: {row['failed']}" if row["failed"] else name),
+        grid.number(phrases.number(row["trades"]), row["trades"]),
+        grid.number(phrases.number(row["profit"], sign=True), row["profit"], _tone(row["profit"])),
+        grid.number(phrases.percent(kept, 0), kept),
+        grid.number(phrases.number(row["days"]), row["days"]),
+    )
+
+
+def assumption_name(name: str, phrases: Phrases) -> str:
+    """One of `validation.stress` in the reader's language."""
+    levels = re.match(r"(\d+) ask level", name)
+    if levels:
+        return phrases.say("assumption_levels", levels=levels[1])
+    if name.startswith("costs "):
+        tax, fee = name.removeprefix("costs custom:").split(",")
+        return phrases.say("assumption_costs", tax=phrases.percent(float(tax), 3), fee=phrases.percent(float(fee), 3))
+    return phrases.texts["assumption_" + name.replace(" ", "_")]
 
 
 def faults_grid(trials: pd.DataFrame, phrases: Phrases) -> Grid | None:

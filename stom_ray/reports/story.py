@@ -1,4 +1,4 @@
-"""The study in plain words: a headline, what was done, what survived, and four numbers to remember."""
+"""The study in plain words: a headline, what was done, what survived, what may be believed, four numbers to remember."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 
 from stom_ray.reports import tables
-from stom_ray.reports.data import ReportData
+from stom_ray.reports.data import Capital, ReportData
 from stom_ray.reports.phrases import Phrases
-from stom_ray.reports.verdict import BELIEVABLE, Verdict
+from stom_ray.validation.card import Card
+from stom_ray.validation.card_checks import BELIEVABLE, Check
+
+NOTHING = "nothing"
+MARKS = {"pass": "✓", "weak": "~", "fail": "✕", "too_little_data": "…"}
 
 
 @dataclass(frozen=True)
@@ -21,14 +25,29 @@ class Tile:
     css: str = ""
 
 
-def headline(verdict: Verdict, phrases: Phrases) -> str:
+@dataclass(frozen=True)
+class Line:
+    """A check of the card. standing: as the card has it; mark: a sign for it."""
+
+    standing: str
+    mark: str
+    name: str
+    words: str
+
+
+def standing(data: ReportData) -> str:
+    """The card's, or "nothing"."""
+    return NOTHING if data.card is None else data.card.standing
+
+
+def headline(data: ReportData, phrases: Phrases) -> str:
     """The one line to remember."""
-    if verdict.standing == "unproven":
-        return phrases.texts["head_luck" if verdict.lucky else "head_short"]
-    return phrases.texts[f"head_{verdict.standing}"]
+    needed = math.inf if data.card is None else data.card.needed_days
+    key = "never" if standing(data) == "too_little_data" and math.isinf(needed) else standing(data)
+    return phrases.say(f"head_{key}", needed=phrases.number(needed))
 
 
-def sentences(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[str]:
+def sentences(data: ReportData, phrases: Phrases) -> list[str]:
     """What was searched, what the best row made where it was chosen, what was left of it on days nobody had seen."""
     told = [_searched(data, phrases)]
     if len(data.trials):
@@ -40,11 +59,16 @@ def sentences(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[str]
         )
     if not len(data.test_daily):
         return [*told, phrases.texts["told_untested"]]
-    told.append(_tested(data, verdict, phrases))
+    told.append(_tested(data, phrases))
     if len(data.now_test_daily):
         now = float(data.now_test_daily.fillna(0.0).sum())
         told.append(phrases.say("told_now", profit=phrases.won(now, sign=True)))
     return told
+
+
+def _profit(data: ReportData) -> float:
+    """KRW on the test days."""
+    return float(data.test_daily.fillna(0.0).sum())
 
 
 def _searched(data: ReportData, phrases: Phrases) -> str:
@@ -67,64 +91,90 @@ def _outcomes(data: ReportData, phrases: Phrases) -> str:
     return phrases.say("told_outcomes", **{name: phrases.number(count) for name, count in tables.outcomes(data.trials).items()})
 
 
-def _tested(data: ReportData, verdict: Verdict, phrases: Phrases) -> str:
+def _tested(data: ReportData, phrases: Phrases) -> str:
     windows = tables.stitched_windows(data.walk_forward)
     return phrases.say(
         "told_tested",
         days=phrases.number(len(data.test_daily)),
         windows=len(windows),
         positive=tables.positive_windows(windows),
-        profit=phrases.won(verdict.test_profit, sign=True),
+        profit=phrases.won(_profit(data), sign=True),
         trades=phrases.number(len(data.test_trades)),
     )
 
 
-def belief(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[str]:
-    """What the number of trials and of days says about luck."""
-    found = data.overfitting
-    if found is None:
+def belief(data: ReportData, phrases: Phrases) -> list[str]:
+    """The verdict in a sentence, what it counts, and how far the present values are away."""
+    if data.card is None:
         return [phrases.texts["luck_unknown"]]
-    known = math.isfinite(found["deflated_sharpe"])
-    luck = phrases.say(
-        "luck" if known else "luck_unmeasured",
-        trials=phrases.number(found["n_trials"]),
-        expected=phrases.number(found["expected_max_sharpe"], 3),
-        sharpe=phrases.number(found["sharpe"], 3),
-        deflated=phrases.number(found["deflated_sharpe"], 3),
-        asked=phrases.number(BELIEVABLE, 2),
+    return [data.card.told(phrases.lang), _counted(data.card, phrases), *_compared(data, phrases)]
+
+
+def _counted(card: Card, phrases: Phrases) -> str:
+    needed = phrases.say("card_needed", needed=phrases.number(card.needed_days)) if math.isfinite(card.needed_days) else ""
+    counted = phrases.say(
+        "card_counted",
+        trials=phrases.number(card.n_trials),
+        effective=phrases.number(card.effective),
+        days=phrases.number(card.n_days),
+        looks=phrases.number(card.looks),
     )
-    return [luck, _enough(found["days"], verdict, phrases)]
+    return f"{counted} {needed}".rstrip()
 
 
-def _enough(days: int, verdict: Verdict, phrases: Phrases) -> str:
-    if not math.isfinite(verdict.days_needed):
-        return phrases.say("data_never", days=phrases.number(days))
-    key = "data_short" if verdict.short else "data_enough"
-    return phrases.say(key, needed=phrases.number(math.ceil(verdict.days_needed)), days=phrases.number(days))
+def _compared(data: ReportData, phrases: Phrases) -> list[str]:
+    found = []
+    for part, one in data.compared.items():
+        known = math.isfinite(one["low"])
+        found.append(
+            phrases.say(
+                f"compared_{part}" if known else f"compared_{part}_short",
+                days=phrases.number(one["days"]),
+                mean=phrases.won(one["mean"], sign=True),
+                low=phrases.won(one["low"], sign=True),
+                high=phrases.won(one["high"], sign=True),
+                level=phrases.percent(100 * one["level"], 0),
+            )
+        )
+    return found
 
 
-def tiles(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[Tile]:
+def checks(data: ReportData, phrases: Phrases) -> list[tuple[str, list[Line]]]:
+    """The card's checks under a heading each, those that decide and those that support; empty without a card that has any."""
+    if data.card is None or not data.card.checks:
+        return []
+    return [
+        (phrases.texts[title], [_line(check, phrases) for check in data.card.checks if check.decisive == decisive])
+        for title, decisive in (("checks_decisive", True), ("checks_supporting", False))
+    ]
+
+
+def _line(check: Check, phrases: Phrases) -> Line:
+    return Line(check.standing, MARKS[check.standing], phrases.texts[f"check_{check.name}"], check.told(phrases.lang))
+
+
+def tiles(data: ReportData, phrases: Phrases) -> list[Tile]:
     """Out-of-sample profit, its deepest fall, deflated Sharpe and trials; in-sample numbers never stand alone up here."""
-    say = phrases.texts
+    say, card, profit = phrases.texts, data.card, _profit(data)
     tested = len(data.test_daily) > 0
     fall = tables.deepest(data.test_daily)
-    found = data.overfitting
+    deflated = card["deflated_sharpe"].value if card is not None and card.checks else None
     return [
         Tile(
             say["tile_profit"],
-            phrases.won(verdict.test_profit, sign=True) if tested else "–",
+            phrases.won(profit, sign=True) if tested else "–",
             phrases.say("tile_profit_below", days=phrases.number(len(data.test_daily))) if tested else say["tile_untested"],
-            ("gain" if verdict.test_profit > 0 else "loss") if tested else "",
+            ("gain" if profit > 0 else "loss") if tested else "",
         ),
         Tile(say["tile_fall"], phrases.won(fall) if tested else "–", say["tile_fall_below"]),
         Tile(
             say["tile_deflated"],
-            phrases.number(found["deflated_sharpe"], 3) if found else "–",
+            phrases.number(deflated, 3),
             phrases.say("tile_deflated_below", asked=phrases.number(BELIEVABLE, 2)),
         ),
         Tile(
             say["tile_trials"],
-            phrases.number(found["n_trials"] if found else len(data.trials) or None),
+            phrases.number(card.n_trials if card else len(data.trials) or None),
             phrases.say("tile_trials_below", days=phrases.number(data.searched["days"])),
         ),
     ]
@@ -133,7 +183,7 @@ def tiles(data: ReportData, verdict: Verdict, phrases: Phrases) -> list[Tile]:
 def notices(data: ReportData, phrases: Phrases) -> list[str]:
     """What a reader must know before any number: capital, STOM's split where it was used, the run's own warnings."""
     betting = phrases.won(data.betting)
-    if data.unlimited_capital:
+    if data.capital is None:
         told = phrases.say("unlimited_capital", betting=betting)
         needed = data.test or data.best
         if needed is not None and needed["figures"].get("mhct", 0.0) > 0:
@@ -142,9 +192,16 @@ def notices(data: ReportData, phrases: Phrases) -> list[str]:
                 "unlimited_need", seed=phrases.won(figures.get("seed")), mhct=phrases.number(figures.get("mhct"))
             )
     else:
-        told = phrases.say("limited_capital", betting=betting)
+        told = phrases.say("limited_capital", betting=betting, **_account(data.capital, phrases))
     stom = any(window["scheme"] == "stom" for window in data.walk_forward)
     return [*data.warnings, *([phrases.texts["stom_scheme"]] if stom else []), told]
+
+
+def _account(capital: Capital, phrases: Phrases) -> dict[str, str]:
+    """What the sentence about the account names."""
+    counts = {name: phrases.number(capital[name]) for name in ("max_holdings", "trades", "unlimited_trades", "refused")}
+    amounts = {name: phrases.won(capital[name], sign=name != "cash") for name in ("cash", "profit", "unlimited_profit")}
+    return counts | amounts | {"fall": phrases.percent(100 * capital["max_drawdown"], 1)}
 
 
 def identity(data: ReportData, phrases: Phrases) -> list[tuple[str, str]]:

@@ -106,6 +106,19 @@ def top_trials(trials: pd.DataFrame, variables: Sequence[str], count: int) -> pd
     return good.drop_duplicates(subset=list(variables) or None).head(count)
 
 
+def winners(trials: pd.DataFrame, variables: Sequence[str], clusters: pd.Series) -> pd.DataFrame:
+    """The best scored trial of each cluster, best first, with `alike`: how many distinct scored trials of the cluster there are.
+
+    clusters: trial -> cluster; trials that it lacks are left out, unless it is empty: then every trial is a cluster.
+    """
+    good = top_trials(trials, variables, len(trials))
+    if clusters.empty:
+        return good.assign(alike=1)
+    good = good[good["trial"].isin(clusters.index)]
+    cluster = good["trial"].map(clusters)
+    return good.assign(alike=cluster.map(cluster.value_counts()))[~cluster.duplicated()]
+
+
 def outcomes(trials: pd.DataFrame) -> dict[str, int]:
     """How the trials ended: scored, no_trades, limits (violated), failed; they add up to all."""
     failed = trials["failed"].astype("bool").to_numpy()

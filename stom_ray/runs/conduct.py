@@ -15,30 +15,33 @@ from stom_ray.engine.plans import HowRun
 from stom_ray.errors import ConfigError
 from stom_ray.reports import write_report
 from stom_ray.reports.data import ReportData
-from stom_ray.reports.phrases import Phrases
-from stom_ray.reports.story import headline
-from stom_ray.reports.verdict import judge
+from stom_ray.reports.tables import winners
+from stom_ray.runs.counted import Counted
 from stom_ray.runs.files import as_json, plain, write_text
-from stom_ray.runs.findings import report_data
-from stom_ray.runs.subject import Subject, free_folder, open_subject, refuse_others, run_folder, script_files
+from stom_ray.runs.findings import found
+from stom_ray.runs.subject import free_folder, open_subject, refuse_others, run_folder, script_files
 from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
 from stom_ray.search.study import StudyResult
+from stom_ray.validation.account import in_words
 from stom_ray.validation.walk_forward import WalkForwardResult
+
+MOST_WINNERS = 50
 
 
 @dataclass(frozen=True)
 class RunOutcome:
     """What a search or walk-forward left behind.
 
-    data: everything the report shows. report: the HTML file. verdict: in plain words. study_id: of the search, "" without one.
-    stopped_by: "done", "time" or "interrupted". how: backend and plans of the rows that were scored, None when none were.
+    data: everything the report shows, the verdict card too. report: the HTML file. study_id: of the search, "" without one.
+    capital: what the result stands on, in words. stopped_by: "done", "time" or "interrupted". how: backend and plans of the rows
+    that were scored, None when none were.
     """
 
     folder: Path
     report: Path
     data: ReportData
     study_id: str
-    verdict: str
+    capital: str
     stopped_by: str
     seconds: dict[str, float]
     how: HowRun | None = None
@@ -63,10 +66,13 @@ class RunOutcome:
             "test": data.test,
             "present_on_test": data.now_test,
             "walk_forward": list(data.walk_forward),
-            "overfitting": data.overfitting,
-            "verdict": self.verdict,
+            "purge": data.purge,
+            "card": None if data.card is None else data.card.to_json(),
+            "present_compared": dict(data.compared),
+            "winners": _winners(data),
+            "stress": data.stress.to_dict("records"),
             "stopped_by": self.stopped_by,
-            "capital": "unlimited",
+            "capital": "unlimited" if data.capital is None else dict(data.capital),
             "seconds": self.seconds,
             "warnings": list(data.warnings),
             "how": None if self.how is None else self.how.to_json(),
@@ -89,7 +95,23 @@ class RunOutcome:
             )
         if self.how is not None:
             lines.append(self.how.render())
-        return "\n".join([*lines, self.verdict, f"report    {self.report}"])
+        lines.append(f"capital   {self.capital}")
+        verdict = "verdict   nothing could be judged" if data.card is None else data.card.render()
+        return "\n".join([*lines, verdict, f"report    {self.report}"])
+
+
+def _winners(data: ReportData) -> list[dict[str, Any]]:
+    """The best trial of each cluster; alike: how many of the best behave so."""
+    best = winners(data.trials, data.variables, data.clusters).head(MOST_WINNERS)
+    return [
+        {
+            "trial": int(row["trial"]),
+            "alike": int(row["alike"]),
+            "objective": float(row["objective"]),
+            "values": [float(row[name]) for name in data.variables],
+        }
+        for row in best.to_dict("records")
+    ]
 
 
 def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -> RunOutcome:
@@ -102,20 +124,22 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
         raise ConfigError(NO_WALK_FORWARD)
     subject = open_subject(config)
     folder = run_folder(subject, resume=resume)
+    counted = Counted(subject, folder)
     seconds: dict[str, float] = {}
     study: StudyResult | None = None
     forward: WalkForwardResult | None = None
     with script_files(config).in_errors(), Workplace(subject) as place:
         if search:
             started = time.perf_counter()
+            counted.begin(subject.study_config().study_id, folder / "search" / "ledger.bin", subject.days)
             study = place.search(folder, resume=resume, say=say)
             seconds["search"] = time.perf_counter() - started
         going_on = study is None or study.stopped_by != "interrupted"
         if going_on and (config.walk_forward is not None or not search):
             started = time.perf_counter()
-            forward = place.walk_forward(folder, resume=resume, say=say)
+            forward = place.walk_forward(folder, resume=resume, say=say, study=counted.beginning(place.study))
             seconds["walk_forward"] = time.perf_counter() - started
-    return _finish(subject, folder, study, forward, seconds, place.how)
+    return _finish(counted, study, forward, seconds, place.how)
 
 
 def report_again(folder: str | Path, language: str) -> RunOutcome:
@@ -133,7 +157,7 @@ def report_again(folder: str | Path, language: str) -> RunOutcome:
         study = workplace.recorded(place, stopped_by, float(seconds.get("search", 0.0)))
         windows = len(before.get("walk_forward", ()))
         forward = workplace.walk_forward_recorded(place, windows, stopped_by) if windows else None
-    return _finish(subject, place, study, forward, seconds, HowRun.of_json(before.get("how")))
+    return _finish(Counted(subject, place), study, forward, seconds, HowRun.of_json(before.get("how")))
 
 
 def _recorded(path: Path) -> dict[str, Any]:
@@ -146,15 +170,16 @@ def _recorded(path: Path) -> dict[str, Any]:
 
 
 def _finish(
-    subject: Subject,
-    folder: Path,
+    counted: Counted,
     study: StudyResult | None,
     forward: WalkForwardResult | None,
     seconds: dict[str, float],
     how: HowRun | None,
 ) -> RunOutcome:
     started = time.perf_counter()
-    data = report_data(subject, folder, study, forward)
+    subject, folder = counted.subject, counted.folder
+    all_found = found(subject, folder, study, forward, counted)
+    data, judged = all_found.data, all_found.judged
     language = subject.config.execution.language
     paths = write_report(data, folder / "report", lang=language)
     stops = [result.stopped_by for result in (study, forward) if result is not None]
@@ -163,7 +188,7 @@ def _finish(
         report=paths.html,
         data=data,
         study_id=study.study_id if study else "",
-        verdict=headline(judge(data), Phrases(language)),
+        capital=in_words(judged.account if judged else None),
         stopped_by=next((stop for stop in stops if stop != "done"), "done"),
         seconds={**seconds, "report": time.perf_counter() - started},
         how=how,

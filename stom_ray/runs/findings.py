@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,37 +14,50 @@ import numpy as np
 import pandas as pd
 
 from stom_ray.engine.types import ParamMatrix
-from stom_ray.errors import ConfigError
 from stom_ray.metrics.objectives import objective as objective_of
-from stom_ray.metrics.returns import sharpe
 from stom_ray.reports.data import (
     PRICE_COLUMNS,
+    Compared,
     Costs,
     Identity,
-    Overfitting,
     ReportData,
     Scored,
     Window,
     empty_daily,
+    empty_stress,
     empty_trades,
 )
+from stom_ray.reports.data import Searched as SearchedOver
+from stom_ray.runs.counted import Counted
+from stom_ray.runs.evidence import Judged, Searched, Unseen, capital_of, compared, judge, winner_clusters
 from stom_ray.runs.played import Played, play, stitch
 from stom_ray.runs.subject import Subject, title_of
+from stom_ray.runs.winner import Winner
 from stom_ray.schema.costs import cost_model
 from stom_ray.search.base import FIGURES
+from stom_ray.search.ledger import Ledger
 from stom_ray.search.study import StudyResult
 from stom_ray.store.panel import Panel
-from stom_ray.validation.overfitting import deflated_sharpe_of, min_backtest_length
 from stom_ray.validation.walk_forward import Scored as WindowScore
-from stom_ray.validation.walk_forward import WalkForwardResult
+from stom_ray.validation.walk_forward import WalkForwardResult, WindowResult
 
 PACKAGES = ("stom-ray", "ray", "optuna", "numpy", "numba", "pandas", "pyarrow")
-DAYS_A_YEAR = 250
 DRAWN_SESSIONS = 3
 
 
-def report_data(subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None) -> ReportData:
-    """Everything the report shows; trades are run again from the rows that were chosen."""
+@dataclass(frozen=True)
+class Found:
+    """What is shown (`data`), and what the verdict rests on besides; None without anything to judge."""
+
+    data: ReportData
+    judged: Judged | None
+
+
+def found(
+    subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None, counted: Counted
+) -> Found:
+    """Everything the report shows; trades are run again from the rows that were chosen. Registers what was tried."""
+    register = counted.end(study, forward)
     table = study.table if study else None
     best_row = table.best(1) if table is not None else np.empty(0, dtype=np.int64)
     present = subject.space.present
@@ -51,30 +65,21 @@ def report_data(subject: Subject, folder: Path, study: StudyResult | None, forwa
     now = play(subject, present)
     tested = now_tested = None
     if forward and forward.windows:
-        tests = [one.window.test for one in forward.windows]
-        tested = stitch(subject, tests, [one.best for one in forward.windows])
-        now_tested = stitch(subject, tests, [present] * len(tests))
-    objective = subject.config.search.objective
-    warnings = [*subject.warnings, *(forward.warnings if forward else ())]
-    if study and study.stopped_by != "done":
-        warnings.append(f"the search was cut: {study.stopped_by}; {len(study.table):,} rows were scored")
-    overfitting, notes = _overfitting(study, best)
-    shown = tested or best or now
-    return ReportData(
+        tested, now_tested = _on_tests(subject, forward.windows)
+    unseen = _unseen(subject, forward, tested, now_tested, counted)
+    judged = None
+    if study is not None and best is not None:
+        winner = Winner(subject, study.table.rows(best_row), best, subject.selection)
+        judged = judge(winner, Searched(study.study_id, study.daily, counted.among(study.days)), register, unseen)
+    elif study is None and forward and forward.windows:
+        judged = judge(*_last_window(subject, folder, forward, counted), register, unseen)
+    data = ReportData(
         title=title_of(subject.config),
-        objective=objective,
+        objective=subject.config.search.objective,
         betting=subject.engine.betting,
         identity=_identity(subject, folder),
         scripts={"buy": subject.texts["buy"], "sell": subject.texts["sell"], "ranges": subject.texts["ranges"]},
-        searched={
-            "codes": len(subject.selection.selected.codes),
-            "days": len(subject.days),
-            "first_day": int(subject.days[0]),
-            "last_day": int(subject.days[-1]),
-            "ticks": subject.selection.selected.n_rows,
-            "combinations": float(subject.space.size or math.inf),
-            "seconds": study.wall_s if study else math.nan,
-        },
+        searched=_searched(subject, study),
         costs=_costs(subject),
         trials=_trials(subject, study),
         best=_scored(subject, table.rows(best_row), best) if table is not None and best else None,
@@ -87,11 +92,75 @@ def report_data(subject: Subject, folder: Path, study: StudyResult | None, forwa
         test_daily=tested.daily if tested else empty_daily(),
         now_test_daily=now_tested.daily if now_tested else empty_daily(),
         walk_forward=_windows(forward),
-        overfitting=overfitting,
-        warnings=[*warnings, *notes],
-        prices=_prices(subject.selection.selected, shown.frame),
+        purge=subject.purge if forward else None,
+        card=judged.card if judged else None,
+        compared=_compared(subject, (("searched", best, now), ("test", tested, now_tested))),
+        capital=capital_of(judged.account) if judged else None,
+        stress=judged.stress if judged else empty_stress(),
+        clusters=winner_clusters(study) if study else pd.Series(dtype="int64"),
+        warnings=_warnings(subject, study, forward),
+        prices=_prices(subject.selection.selected, (tested or best or now).frame),
         names=dict(subject.selection.selected.names),
     )
+    return Found(data, judged)
+
+
+def _on_tests(subject: Subject, windows: Sequence[WindowResult]) -> tuple[Played, Played]:
+    """What was chosen, and the present values, on the test days of these windows."""
+    tests = [one.window.test for one in windows]
+    present = [subject.space.present] * len(tests)
+    return stitch(subject, tests, [one.best for one in windows]), stitch(subject, tests, present)
+
+
+def _unseen(
+    subject: Subject, forward: WalkForwardResult | None, tested: Played | None, now_tested: Played | None, counted: Counted
+) -> Unseen | None:
+    """None without test days, and where what was chosen failed on one. STOM's split has seen all but its last window's."""
+    if forward is None or tested is None or now_tested is None or np.isnan(forward.daily_profit).any():
+        return None
+    if forward.scheme == "stom":
+        tested, now_tested = _on_tests(subject, forward.windows[-1:])
+    return Unseen(tested, now_tested, counted.among(tested.daily.index.to_numpy(dtype=np.int64)))
+
+
+def _last_window(subject: Subject, folder: Path, forward: WalkForwardResult, counted: Counted) -> tuple[Winner, Searched]:
+    """What it chose, on its train days."""
+    last = forward.windows[-1]
+    name = "stom" if forward.scheme == "stom" else f"window-{len(forward.windows):02d}"
+    book = Ledger.read(folder / "walk-forward" / name / "ledger.bin")
+    part = subject.on((int(book.days[0]), int(book.days[-1])))
+    winner = Winner(subject, last.best, play(subject, last.best, part), part)
+    return winner, Searched(book.study_id, book.daily, counted.among(book.days))
+
+
+def _compared(subject: Subject, parts: Sequence[tuple[str, Played | None, Played | None]]) -> dict[str, Compared]:
+    seed = subject.config.search.seed
+    return {name: compared(chosen.daily, present.daily, seed) for name, chosen, present in parts if chosen and present}
+
+
+def _warnings(subject: Subject, study: StudyResult | None, forward: WalkForwardResult | None) -> list[str]:
+    warnings = [*subject.warnings, *(forward.warnings if forward else ())]
+    if study and study.stopped_by != "done":
+        warnings.append(f"the search was cut: {study.stopped_by}; {len(study.table):,} rows were scored")
+    purge = subject.purge if forward else None
+    if purge and purge["days"] < purge["needed"]:
+        warnings.append(
+            f"walk_forward.purge_days is {purge['days']}, but the strategy reads further back, {purge['reason']}: train days "
+            "reach into test days; leave purge_days empty"
+        )
+    return warnings
+
+
+def _searched(subject: Subject, study: StudyResult | None) -> SearchedOver:
+    return {
+        "codes": len(subject.selection.selected.codes),
+        "days": len(subject.days),
+        "first_day": int(subject.days[0]),
+        "last_day": int(subject.days[-1]),
+        "ticks": subject.selection.selected.n_rows,
+        "combinations": float(subject.space.size or math.inf),
+        "seconds": study.wall_s if study else math.nan,
+    }
 
 
 def _scored(subject: Subject, row: ParamMatrix | None, played: Played) -> Scored:
@@ -143,31 +212,6 @@ def _figures(scored: WindowScore) -> dict[str, float]:
 
 def _span(days: np.ndarray) -> Sequence[int]:
     return [int(days[0]), int(days[-1]), len(days)] if len(days) else []
-
-
-def _overfitting(study: StudyResult | None, best: Played | None) -> tuple[Overfitting | None, list[str]]:
-    """Deflated Sharpe ratio of the searched winner on the days it was chosen on; what cannot be computed is said."""
-    if study is None or best is None:
-        return None, []
-    daily = best.daily.to_numpy(dtype=np.float64)
-    observed = float(sharpe(daily))
-    found: Overfitting = {
-        "n_trials": len(study.table),
-        "sharpe": observed,
-        "deflated_sharpe": math.nan,
-        "expected_max_sharpe": math.nan,
-        "min_backtest_length": math.nan,
-        "days": len(daily),
-    }
-    try:
-        deflated = deflated_sharpe_of(daily, study.table.sharpe)
-        length = min_backtest_length(max(2, len(study.table)), observed * math.sqrt(DAYS_A_YEAR)) if observed > 0 else math.inf
-    except ConfigError as error:
-        return found, [f"no deflated Sharpe ratio: {error}"]
-    found["deflated_sharpe"] = deflated.probability
-    found["expected_max_sharpe"] = deflated.benchmark
-    found["min_backtest_length"] = length
-    return found, []
 
 
 def _costs(subject: Subject) -> Costs:

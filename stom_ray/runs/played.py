@@ -15,7 +15,7 @@ from stom_ray.metrics.batch import score, trading_days
 from stom_ray.metrics.returns import measures, session_seconds
 from stom_ray.runs.subject import Subject
 from stom_ray.search.base import FIGURES
-from stom_ray.store.panel import Selection
+from stom_ray.store.panel import Panel, Selection
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Played:
     measures: dict[str, float]
 
 
-def play(subject: Subject, row: ParamMatrix) -> Played:
-    """Run one row over everything that is selected."""
-    return _played(subject, _run(subject, row, subject.selection), trading_days(subject.selection.selected))
+def play(subject: Subject, row: ParamMatrix, selection: Selection | None = None) -> Played:
+    """Run one row over everything that is selected, or over this part of it, to which its trades then refer."""
+    on = subject.selection if selection is None else selection
+    return _played(subject, _run(subject, row, on), trading_days(on.selected), on.selected)
 
 
 def stitch(subject: Subject, tests: Sequence[Ints], rows: Sequence[ParamMatrix]) -> Played:
@@ -46,7 +47,7 @@ def stitch(subject: Subject, tests: Sequence[Ints], rows: Sequence[ParamMatrix])
         parts.append(_where(trades, np.isin(whole.selected.session_day[trades.session], np.setdiff1d(days, later))))
         later = np.union1d(later, days)
     joined = _each(lambda name: np.concatenate([getattr(part, name) for part in parts]))
-    return _played(subject, _where(joined, np.argsort(joined.buy_row)), later)
+    return _played(subject, _where(joined, np.argsort(joined.buy_row)), later, whole.selected)
 
 
 def _run(subject: Subject, row: ParamMatrix, selection: Selection) -> Trades:
@@ -68,9 +69,8 @@ def _each(column: Callable[[str], np.ndarray]) -> Trades:
     return Trades(**{field.name: column(field.name) for field in fields(Trades)})
 
 
-def _played(subject: Subject, trades: Trades, days: Ints) -> Played:
-    """days: those the row was run on, yyyymmdd, sorted."""
-    selected = subject.selection.selected
+def _played(subject: Subject, trades: Trades, days: Ints, selected: Panel) -> Played:
+    """days: those the row was run on, yyyymmdd, sorted. selected: what the trades refer to."""
     figures, daily = score(trades, 1, selected, betting=subject.engine.betting, report=True, days=days)
     session_s = session_seconds(selected.clock, len(trading_days(selected)))
     capital = float(figures[0, FIGURES.index("seed")]) or subject.engine.betting

@@ -135,12 +135,14 @@ class Workplace:
             variant = "RV" if settings.weeks[1] else "R"
             splits = list_days(variant, int(days[-1]), settings.weeks, days)
             return stom_walk_forward(config, splits, days, self.evaluator, place, resume=resume, progress=told, study=run)
+        purge = self.subject.purge
+        assert purge is not None  # only STOM's own split has none
         windows = WalkForward(
             train_days=settings.train_days,
             test_days=settings.test_days,
             valid_days=settings.valid_days,
             step_days=settings.step_days,
-            purge_days=settings.purge_days,
+            purge_days=purge["days"],
             embargo_days=settings.embargo_days,
             anchored=settings.scheme == "anchored",
         ).split(days)

@@ -24,7 +24,6 @@ from stom_ray.validation.bootstrap import FEWEST_DAYS
 from stom_ray.validation.card_checks import Check, Standing, Trials
 from stom_ray.validation.card_evidence import Evidence
 from stom_ray.validation.card_words import HEADLINE, sentence
-from stom_ray.validation.effective_trials import correlated_trials
 from stom_ray.validation.overfitting import expected_max
 
 MOST_WEAK = 2  # supporting checks that may be weak or missing: one that does not apply, and one that is unlucky
@@ -106,25 +105,25 @@ class Card:
 
 def card(evidence: Evidence) -> Card:
     """The verdict on one winner. The same evidence gives the same card. Raises ConfigError as `trial_blocks`."""
-    counted = correlated_trials(evidence.tables)
     n_days = len(evidence.winner)
-    needed = _needed_days(evidence, counted.effective)
+    trials = checks.trials_of(evidence)
+    needed = _needed_days(evidence, trials.effective)
     if n_days < LEAST_DAYS:
         found: tuple[Check, ...] = ()
         standing: Standing = "too_little_data"
     else:
-        found = _checks(evidence, checks.winner_of(evidence, counted))
+        found = _checks(evidence, trials)
         standing = _standing(found, n_days, needed)
     if standing == "too_little_data":
         needed = max(needed, float(n_days + _lacking(evidence)))
-    return Card(standing, needed, n_days, counted.n_trials, counted.effective, evidence.looks, found)
+    return Card(standing, needed, n_days, trials.n_trials, trials.effective, evidence.looks, found)
 
 
 def _checks(evidence: Evidence, trials: Trials) -> tuple[Check, ...]:
     return (
         checks.days_check(evidence, trials),
         checks.deflated_check(evidence, trials),
-        checks.reality_check_of_all(evidence, trials),
+        checks.reality_check_of_all(evidence),
         checks.pbo_check(evidence),
         checks.out_of_sample_check(evidence),
         checks.interval_check(evidence),

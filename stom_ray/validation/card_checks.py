@@ -21,7 +21,7 @@ from stom_ray.validation.bootstrap import FEWEST_DAYS, optimal_block_length, sta
 from stom_ray.validation.card_evidence import Evidence, Floats
 from stom_ray.validation.card_words import MISSING, sentence
 from stom_ray.validation.cscv import Cscv, cscv
-from stom_ray.validation.effective_trials import CorrelatedTrials
+from stom_ray.validation.effective_trials import correlated_trials
 from stom_ray.validation.intervals import bootstrap_interval
 from stom_ray.validation.overfitting import deflated_sharpe, expected_max
 from stom_ray.validation.reality_check import reality_check
@@ -67,15 +67,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Trials:
-    """What several checks need. sharpe: the winner's per day, NaN without spread; block_length: of its days."""
+    """What several checks need. n_trials, effective: of every study. sharpe: the winner's per day, NaN without spread."""
 
-    counted: CorrelatedTrials
+    n_trials: int
+    effective: float
     sharpe: float
-    block_length: float
 
     @property
     def names(self) -> dict[str, Any]:
-        return {"n": self.counted.n_trials, "effective": self.counted.effective}
+        return {"n": self.n_trials, "effective": self.effective}
 
 
 def block_length(days: Floats) -> float:
@@ -88,7 +88,7 @@ def days_check(evidence: Evidence, trials: Trials) -> Check:
     days = len(evidence.winner)
     if not trials.sharpe > 0:
         return _check("days", days, math.inf, "fail", decisive=True)
-    least = math.ceil((expected_max(trials.counted.effective) / trials.sharpe) ** 2)
+    least = math.ceil((expected_max(trials.effective) / trials.sharpe) ** 2)
     standing: Standing = "pass" if days > least else "too_little_data"
     return _check("days", days, least, standing, decisive=True, days=days, least=least, **trials.names)
 
@@ -105,7 +105,7 @@ def deflated_check(evidence: Evidence, trials: Trials) -> Check:
     found = deflated_sharpe(
         trials.sharpe,
         len(days),
-        n_trials=trials.counted.effective,
+        n_trials=trials.effective,
         trial_variance=1 / (len(days) - 1),
         skew=float(skew(days)),
         kurtosis=float(kurtosis(days)),
@@ -114,9 +114,9 @@ def deflated_check(evidence: Evidence, trials: Trials) -> Check:
     return _check("deflated_sharpe", found.probability, BELIEVABLE, standing, decisive=True, **trials.names)
 
 
-def reality_check_of_all(evidence: Evidence, trials: Trials) -> Check:
-    """Hansen's consistent p-value of all trials, of which the winner itself has to be superior by StepM."""
-    found = reality_check(evidence.tables, block_length=trials.block_length, seed=SEED, reps=REPS, level=LUCK)
+def reality_check_of_all(evidence: Evidence) -> Check:
+    """Hansen's consistent p-value of all trials on these days, of which the winner itself has to be superior by StepM."""
+    found = reality_check(evidence.tables, block_length=block_length(evidence.winner), seed=SEED, reps=REPS, level=LUCK)
     days = evidence.winner
     spread = float(days.std())
     superior = spread > 0 and math.sqrt(len(days)) * float(days.mean()) / spread > found.critical_value
@@ -243,8 +243,12 @@ def drawdown_check(evidence: Evidence) -> Check:
     return _check("drawdown", value, 1.0, "pass" if value < 1 else "weak")
 
 
-def winner_of(evidence: Evidence, counted: CorrelatedTrials) -> Trials:
-    return Trials(counted, float(sharpe(evidence.winner)), block_length(evidence.winner))
+def trials_of(evidence: Evidence) -> Trials:
+    """Trials on other days are taken to be as alike as those on these days."""
+    counted = correlated_trials(evidence.tables)
+    n_trials = counted.n_trials + evidence.elsewhere
+    effective = counted.effective * n_trials / counted.n_trials
+    return Trials(n_trials, effective, float(sharpe(evidence.winner)))
 
 
 def _kept(name: str, share: float) -> Check:

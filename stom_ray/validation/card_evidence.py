@@ -20,10 +20,12 @@ class Evidence:
     """What is None is missing, and counts against the winner.
 
     study: (n_trials, n_days) daily returns of every trial of this study, rows as `TrialReturns` says, pruned and failed ones too;
-    a memmap is read in blocks. earlier: tables of the other studies on the same data, over the same days. winner: (n_days,) KRW,
-    all days that were searched. out_of_sample: KRW on days that the choice had not seen, (n,) stitched test days of a
-    walk-forward or (n_paths, n) paths of CPCV. looks: how often test days of this data were scored up to now, this time
-    included; every window of one walk-forward, and all paths of one CPCV, are one look.
+    a memmap is read in blocks. earlier: tables of the other studies on the same data, over the same days. elsewhere: trials of
+    studies that share only some of these days; they count as so many more, as alike as the others, and are not resampled: days on
+    which a trial was not run would be days without spread. winner: (n_days,) KRW, all days that were searched. out_of_sample: KRW
+    on days that the choice had not seen, (n,) stitched test days of a walk-forward or (n_paths, n) paths of CPCV. looks: how
+    often test days of this data were scored up to now, this time included where it has some; every window of a walk-forward, and
+    all paths of one CPCV, are one look.
 
     present: (n,) KRW of the user's present values on the out-of-sample days. random_entry_p: `RandomEntries.p_value`. optimism,
     cost_stress: assumption -> share of the profit kept (`optimism_report`), NaN when the run failed. account_kept: profit of the
@@ -34,6 +36,7 @@ class Evidence:
     winner: Floats
     earlier: tuple[NDArray[np.floating], ...] = ()
     out_of_sample: Floats | None = None
+    elsewhere: int = 0
     looks: int = 1
     present: Floats | None = None
     random_entry_p: float | None = None
@@ -50,8 +53,11 @@ class Evidence:
             if table.ndim != 2 or table.shape[1] != n_days or len(table) == 0:
                 raise ConfigError(f"a table of trials has shape {table.shape}: expected (trials, {n_days}), as the winner has")
         _numbers("winner", self.winner)
-        if self.looks < 1:
-            raise ConfigError(f"looks is {self.looks}: expected at least 1, which is this one")
+        if self.elsewhere < 0:
+            raise ConfigError(f"elsewhere is {self.elsewhere}: expected a number of trials, at least 0")
+        least = 0 if self.out_of_sample is None else 1
+        if self.looks < least:
+            raise ConfigError(f"looks is {self.looks}: expected at least {least}, this one included")
         if self.out_of_sample is not None:
             _numbers("out_of_sample", self.out_of_sample)
         if self.present is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 from stom_ray.reports.data import ReportData, Scored
 from stom_ray.search.base import FIGURES
+from stom_ray.validation.card import Card, card
+from stom_ray.validation.card_evidence import Evidence
 
 BUY = """매수 = True
 if not (체결강도 > self.vars[1]):
@@ -62,6 +65,7 @@ NAMES = {
     "091990": "마루제약",
     "123450": "새별기계",
 }
+COMPARED = {"days": 40, "mean": 12_000.0, "low": -3_000.0, "high": 27_000.0, "level": 0.95}
 NOW = [60, 100, 4, 1.5, 1.5, -1.0, 180, 3000]
 BEST = [30, 115, 10, 2.0, 2.25, -1.25, 240, 2500]
 
@@ -195,7 +199,16 @@ def make_windows(days: np.ndarray, trades: pd.DataFrame) -> list[dict[str, Any]]
     return windows
 
 
-def make_study(n_trials: int = 3000, mean_test: float = 0.02, deflated: float = 0.31, **changes: Any) -> ReportData:
+@lru_cache
+def make_card(edge: float, n_days: int = 40) -> Card:
+    """Of 200 trials, of which one has a daily Sharpe ratio of about `edge`, on unseen days too."""
+    rng = np.random.default_rng(3)
+    table, unseen = rng.standard_normal((200, n_days)), edge + rng.standard_normal(24)
+    table[0] += edge
+    return card(Evidence(study=table, winner=1e5 * table[0], out_of_sample=1e5 * unseen, present=np.zeros(24), looks=2))
+
+
+def make_study(n_trials: int = 3000, mean_test: float = 0.02, edge: float = 0.6, **changes: Any) -> ReportData:
     """A study of 40 days whose test days make `mean_test` % a trade."""
     days = make_days(40)
     tested = days[16:40]
@@ -236,14 +249,8 @@ def make_study(n_trials: int = 3000, mean_test: float = 0.02, deflated: float = 
         "test_daily": make_daily(test_trades, tested),
         "now_test_daily": make_daily(now_test, tested),
         "walk_forward": make_windows(days, test_trades),
-        "overfitting": {
-            "n_trials": n_trials,
-            "sharpe": 0.41,
-            "deflated_sharpe": deflated,
-            "expected_max_sharpe": 0.36,
-            "min_backtest_length": 0.31,
-            "days": 40,
-        },
+        "card": make_card(edge),
+        "compared": {"searched": COMPARED, "test": {**COMPARED, "days": 24}},
         "warnings": ["2 of 400 sessions start after 09:00:00; their first rows are missing in the database."],
         "prices": prices,
         "names": NAMES,

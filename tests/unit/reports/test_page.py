@@ -59,7 +59,8 @@ def bare(build: Build, **changes: Any) -> ReportData:
         "test_daily": empty_daily(),
         "now_test_daily": empty_daily(),
         "walk_forward": [],
-        "overfitting": None,
+        "card": None,
+        "compared": {},
         "prices": {},
     }
     return build(**(nothing | changes))
@@ -134,13 +135,13 @@ def test_one_trade_and_one_trial_are_a_page(build: Build) -> None:
 def test_no_walk_forward_is_said(build: Build) -> None:
     page = render_html(bare(build, trades=build().trades))
     assert "This study has no walk-forward windows." in page
-    assert "Not tested out of sample" in page
+    assert "No day was kept back for testing" in page
 
 
 def test_all_failed_trials_show_why(build: Build) -> None:
     trials = build().trials.assign(failed=True, objective=np.nan, reason="sell line 4: division by zero")
     page = render_html(bare(build, trials=trials))
-    assert "No trial could be scored" in page
+    assert "Nothing could be judged" in page
     assert "sell line 4: division by zero" in page
 
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from stom_ray.reports import tables
-from stom_ray.reports.data import TRADE_COLUMNS, empty_daily, empty_trades
+from stom_ray.reports.data import TRADE_COLUMNS, ReportData, empty_daily, empty_trades
 
 
 def trades(*rows: tuple[str, int, int, float, int, str]) -> pd.DataFrame:
@@ -86,3 +86,14 @@ def test_thinning_keeps_ends_and_extremes_and_skips_nan() -> None:
 @pytest.mark.parametrize("count", [0, 1])
 def test_thinning_leaves_short_series_alone(count: int) -> None:
     assert len(tables.thinned(np.ones(count), 10)) == count
+
+
+def test_winners_are_one_row_a_cluster_and_say_how_many_are_alike(study: ReportData) -> None:
+    best = tables.top_trials(study.trials, study.variables, 6)["trial"].tolist()
+    clusters = pd.Series([0, 1, 0, 1, 2, 0], index=best)
+    found = tables.winners(study.trials, study.variables, clusters)
+    assert found["trial"].tolist() == [best[0], best[1], best[4]]
+    assert found["alike"].tolist() == [3, 2, 1]
+    alone = tables.winners(study.trials, study.variables, pd.Series(dtype="int64"))
+    assert alone["trial"].tolist()[:6] == best
+    assert set(alone["alike"]) == {1}

@@ -59,7 +59,7 @@ def test_an_empty_study_has_a_picture_and_tables(build: Build, tmp_path: Path) -
         test_daily=empty_daily(),
         now_test_daily=empty_daily(),
         walk_forward=[],
-        overfitting=None,
+        card=None,
         prices={},
         trials=build().trials.iloc[:0],
     )
