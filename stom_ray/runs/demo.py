@@ -1,4 +1,4 @@
-"""The demo: a generated market, a real-looking strategy, a search, a verdict."""
+"""The demo: a generated market, a real-looking strategy, a search, a verdict card."""
 
 from __future__ import annotations
 
@@ -52,5 +52,6 @@ def demo_settings(evaluations: int, workers: int, seed: int, language: str) -> d
         "engine": {"costs": "krx"},
         "search": {"sampler": "tpe", "evaluations": evaluations, "islands": 2, "batch": 100, "seed": seed, "objective": "TG"},
         "walk_forward": WALK_FORWARD_DAYS,
+        "account": {"cash": 10_000_000, "max_holdings": 5},
         "execution": {"folder": f"run-{seed}-{evaluations}", "workers": workers, "language": language},
     }

@@ -29,6 +29,7 @@ from stom_ray.validation.trade_order import drawdowns_over_orders
 
 DRAWS, FEWEST_DRAWS, MOST_ROUND_TRIPS = 1000, 200, 5_000_000
 MOST_ORDERED_TRADES = 10_000_000
+REPLAYED_ROWS = 200_000  # rows held above which an account leaves out what refused stocks would have bought later
 LATE_ROWS = 30_000  # rows held over which late orders are interpreted, each some 20 to 50 µs
 
 
@@ -77,11 +78,12 @@ class Winner:
         return drawdowns_over_orders(profits, orders=orders, seed=self.seed)
 
     def account(self) -> AccountResult | None:
-        """None without an `account` section in the configuration."""
+        """None without an `account` section in the configuration; exact where the winner holds for no more than REPLAYED_ROWS."""
         section, subject = self.subject.config.account, self.subject
         if section is None:
             return None
-        replay = Replay(subject.strategy, self.selection, self.row, subject.engine)
+        exact = int((self.played.trades.sell_row - self.played.trades.buy_row).sum()) <= REPLAYED_ROWS
+        replay = Replay(subject.strategy, self.selection, self.row, subject.engine) if exact else None
         return simulate_account(Account(section.cash, section.max_holdings), self.played.trades, self.selection.selected, replay)
 
     def stress(self) -> pd.DataFrame:

@@ -93,7 +93,7 @@ class Card:
     def render(self, lang: str = "en") -> str:
         """A line for the verdict, one for what it counts, one for each check."""
         needed = f"; {self.needed_days:,.0f} days needed" if math.isfinite(self.needed_days) else ""
-        counted = f"{self.n_trials:,} trials on this data ({self.effective:,.0f} independent), {self.looks:,} looks at test days"
+        counted = f"{self.n_trials:,} trials on this data ({self.effective:,.0f} independent), looks at test days: {self.looks:,}"
         return "\n".join(
             [
                 f"verdict   {self.standing.replace('_', ' ').upper()}. {self.told(lang)}",
