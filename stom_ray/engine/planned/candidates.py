@@ -14,10 +14,13 @@ from stom_ray.engine.planned.exits import RETRACE, TIME
 from stom_ray.engine.planned.parameters import ParameterValues
 from stom_ray.engine.planned.transposed import prefix_tables
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
+from stom_ray.machine_code import njit
 
 Bools = NDArray[np.bool_]
 Words = NDArray[np.uint64]
 DAY_S = 86_400.0
+FEW_VALUES = 64
+MOST_IN_KEY = 2**62
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,7 @@ def share(candidates: Candidates, starts: Ints) -> Shared:
     counts = np.array([len(table) for table in tables], dtype=np.int64)
     terms = np.argsort(counts, kind="stable")
     exit_values, exit_of = unique_rows(candidates.exits)
-    keys = [exit_of, *(places[:, k] for k in terms[::-1])]
-    order = np.lexsort(keys)
+    order = sorted_by([*(places[:, k] for k in terms), exit_of], [*counts[terms].tolist(), len(exit_values)])
     sorted_places = places[order][:, terms]
     new = np.ones(n, dtype=np.bool_)
     first_difference = np.zeros(n, dtype=np.int64)
@@ -161,8 +163,46 @@ def distinct_rows(values: Floats) -> tuple[Ints, Ints]:
 
 def distinct(values: NDArray[Any]) -> tuple[Ints, NDArray[Any]]:
     """Each value's place in the table of distinct ones, ascending, and the table. values: (n,), no NaN."""
+    values = np.ascontiguousarray(values)
+    place, table = np.empty(len(values), dtype=np.int64), np.empty(FEW_VALUES, dtype=values.dtype)
+    count = few_values(values, table, place)
+    if count >= 0:
+        return place, table[:count].copy()
     table, place = np.unique(values, return_inverse=True)
     return place.astype(np.int64), table
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def few_values(values: NDArray[Any], table: NDArray[Any], place: Ints) -> int:
+    """`distinct` of values that repeat a lot, without sorting them: how many there are, -1 if more than `table` holds."""
+    count = 0
+    for i in range(len(values)):
+        if i > 0 and values[i] == values[i - 1]:
+            continue
+        at = np.searchsorted(table[:count], values[i])
+        if at < count and table[at] == values[i]:
+            continue
+        if count == len(table):
+            return -1
+        for k in range(count, at, -1):
+            table[k] = table[k - 1]
+        table[at] = values[i]
+        count += 1
+    for i in range(len(values)):
+        same = i > 0 and values[i] == values[i - 1]
+        place[i] = place[i - 1] if same else np.searchsorted(table[:count], values[i])
+    return count
+
+
+def sorted_by(places: list[Ints], counts: list[int]) -> Ints:
+    """The order by several keys, the first one first; equal ones stay as they are. places: (n,) each, below its count."""
+    keys, room = [np.zeros_like(places[-1])], 1
+    for place, count in zip(places, counts, strict=True):
+        if room * count >= MOST_IN_KEY:
+            keys, room = [place, *keys], count
+        else:
+            keys[0], room = keys[0] * count + place, room * count
+    return np.lexsort(keys)
 
 
 def most_values(values: Floats) -> int:

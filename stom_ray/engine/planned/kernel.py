@@ -109,7 +109,7 @@ class CpuKernel:
         faults: list[Fault] = []
         for part in self._run(self._arrange(params, threads, summing=True), threads, summing=True):
             if part.sums is not None:
-                totals.add(part.sums, part.rows)
+                totals.add(part.sums, None if len(part.rows) == len(params) else part.rows)
             for result in part.results:
                 totals.add(Totals.of(result, len(part.rows), day), part.rows)
                 faults += [replace(fault, candidate=int(part.rows[fault.candidate])) for fault in result.faults]

@@ -32,6 +32,9 @@ class ParameterValues(RowValues):
     def column_of(self, node: ir.Expr) -> tuple[Floats, Bools]:
         """(n_candidates,) values, and where they cannot be used: evaluating would stop or be counted, or is not finite."""
         n = len(self.params)
+        if isinstance(node, ir.Var) and not (node.subscripted and self.strict):
+            given = np.ascontiguousarray(self.params.values[:, node.index])
+            return given, ~np.isfinite(given)
         self.effects = False
         with np.errstate(all="ignore"):
             found = self.value(node)

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from stom_ray.conditions.compile import compile_strategy
-from stom_ray.engine.planned.candidates import Candidates, candidates_of, share, transpose, unique_rows
+from stom_ray.engine.planned.candidates import (
+    FEW_VALUES,
+    Candidates,
+    candidates_of,
+    distinct,
+    share,
+    sorted_by,
+    transpose,
+    unique_rows,
+)
 from stom_ray.engine.planned.cut import cut
 from stom_ray.engine.types import ParamMatrix
 
@@ -99,6 +108,22 @@ def test_values_of_one_atom_ascend_so_that_a_search_goes_on_where_it_was():
     exits, example, counts, _ = share(some(6), np.array([0, 1, 2, 3, 4])).exits
     for reason in range(4):
         assert (np.diff(exits[example[reason, : counts[reason]], reason]) > 0).all()
+
+
+@pytest.mark.parametrize("different", [1, 3, FEW_VALUES, FEW_VALUES + 1, 500])
+def test_distinct_values_are_those_of_a_sort(different):
+    values = np.random.default_rng(different).permutation(np.arange(1_000) % different).astype(np.float64) - 2.5
+    place, table = distinct(values)
+    assert table.tolist() == sorted(set(values.tolist()))
+    assert (table[place] == values).all()
+
+
+@pytest.mark.parametrize("count", [3, 2**40])
+def test_rows_are_sorted_by_the_first_key_first_also_when_keys_are_too_many_for_one_number(count):
+    rng = np.random.default_rng(count % 97)
+    places = [rng.integers(0, 3, 200) * (count // 3) for _ in range(4)]
+    expected = sorted(range(200), key=lambda row: [key[row] for key in places])
+    assert sorted_by(places, [count] * 4).tolist() == expected
 
 
 def test_distinct_rows_are_ascending_and_found_again():
