@@ -14,6 +14,7 @@ from stom_ray.errors import ConfigError
 
 if TYPE_CHECKING:
     from stom_ray.runs.audit import AuditOutcome
+    from stom_ray.runs.calibrate import Calibration
     from stom_ray.runs.check import Check
     from stom_ray.runs.choice import DataChoice, Paths
     from stom_ray.runs.conduct import RunOutcome
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "audit",
     "backtest",
+    "calibrate",
     "check",
     "demo",
     "ingest",
@@ -145,6 +147,32 @@ def audit(
     from stom_ray.validation.audit.cuts import Effort
 
     return look(db, buy, sell, effort=Effort(cuts, seed, tolerance), **options)
+
+
+def calibrate(
+    folder: str | Path,
+    *,
+    small: bool = False,
+    studies: int | None = None,
+    seed: int | None = None,
+    workers: int = 2,
+    progress: Callable[[str], None] = _silent,
+) -> Calibration:
+    """How often the verdict card believes noise and misses planted edges; a folder that holds findings is gone on with.
+
+    small: 60 noise studies and 60 edges; studies: so many of each; neither: the whole calibration with its power curve. seed: of
+    the first market, by default one that no threshold was tuned on. Raises ConfigError, LedgerError, WorkerError.
+    """
+    from dataclasses import replace
+
+    from stom_ray.runs.calibrate import SMALL
+    from stom_ray.runs.calibrate import calibrate as run
+    from stom_ray.runs.calibration.plan import Plan
+
+    if small and studies is not None:
+        raise ConfigError("small says how many studies there are, and so does studies: give one of the two")
+    plan = SMALL if small else Plan() if studies is None else Plan(studies, studies, 0)
+    return run(folder, plan if seed is None else replace(plan, first_seed=seed), workers=workers, say=progress)
 
 
 def search(config: RunConfig, *, resume: bool = False, progress: Callable[[str], None] = _silent) -> RunOutcome:

@@ -8,7 +8,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from stom_ray.cli import audit, backtest, check, demo, ingest, inspect, report, search, simulate, sweep, walk_forward, watch
+from stom_ray.cli import (
+    audit,
+    backtest,
+    calibrate,
+    check,
+    demo,
+    ingest,
+    inspect,
+    report,
+    search,
+    simulate,
+    sweep,
+    walk_forward,
+    watch,
+)
 from stom_ray.errors import StomError
 
 INTERRUPTED = 130
@@ -41,6 +55,7 @@ app.command("check")(check.command)
 app.command("backtest")(backtest.command)
 app.command("sweep")(sweep.command)
 app.command("audit")(audit.command)
+app.command("calibrate")(calibrate.command)
 app.command("search")(search.command)
 app.command("walk-forward")(walk_forward.command)
 app.command("watch")(watch.command)

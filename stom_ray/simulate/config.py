@@ -31,12 +31,13 @@ class SimulateConfig:
 
     codes, days: instruments and trading days (weekdays from `start`, yyyymmdd; holidays are not known). seed: same seed, same
     tables. layout: tick_v1, tick_v2 or minute_v1. edge: what is planted, None for a market without an edge. begin, end: hhmmss,
-    rows from..to, both included; the market itself always opens at 09:00. volatility: standard deviation of a stock's first half
-    hour, %. tail_df: degrees of freedom of the second-by-second innovations (fat tails; > 2). common: share of their
-    variance that all stocks share. spread: without, the best ask and the best bid are one price, the quote, so that a round trip
-    without fees and taxes is a fair game and the best of many rules shows a profit by luck. ranked: instruments in `moneytop` at a time, 0 = seven tenths of the codes. The rest are
-    shares of sessions (or seconds, or codes) 0..1: missing_seconds, missing_days, late_starts, early_stops, limit_sessions (open
-    near a price limit), thin_codes (thin books, few trades).
+    rows from..to, both included; the market itself always opens at 09:00. volatility: standard deviation of a stock's first
+    half hour, %. tail_df: degrees of freedom of the second-by-second innovations (fat tails; > 2). common: share of their
+    variance that all stocks share. spread: without, the best ask and the best bid are one price, the quote, so that a round
+    trip without fees and taxes is a fair game and the best of many rules shows a profit by luck. ranked: instruments in
+    `moneytop` at a time, 0 = seven tenths of the codes. The rest are shares of sessions (or seconds, or codes) 0..1:
+    missing_seconds, missing_days, late_starts, early_stops, limit_sessions (open near a price limit), thin_codes (thin books,
+    few trades).
     """
 
     codes: int = 10

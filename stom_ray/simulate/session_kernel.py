@@ -75,7 +75,7 @@ class Session(NamedTuple):
     """Input of a session of n seconds from 09:00.
 
     opening: index of the opening quote. base: (n,) own trades a second, before excitation; sigma: (n,) standard deviation of the
-    return; trade_value: KRW. thin: wide spreads. spread: without, both sides begin at the quote. The draws are those of `tape.Tape`.
+    return; trade_value: KRW. thin: wide spreads. spread: without, both sides begin at the quote. The draws are `tape.Tape`'s.
     """
 
     ladder: Ladder
