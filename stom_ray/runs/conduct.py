@@ -93,6 +93,8 @@ class RunOutcome:
                 f"train {window['train'][0]}-{window['train'][1]} {window['train_objective']:>14,.10g}   "
                 f"test {window['test'][0]}-{window['test'][1]} {window['test_objective']:>14,.10g}"
             )
+        if data.purge is not None:
+            lines.append(f"purge     {data.purge['days']} before each evaluated block; needed are {data.purge['reason']}")
         if self.how is not None:
             lines.append(self.how.render())
         lines.append(f"capital   {self.capital}")

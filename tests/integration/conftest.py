@@ -92,6 +92,12 @@ def write_strategy(folder: Path) -> None:
         (folder / f"{name}.txt").write_text(text, encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def strategy_files():
+    """Writes the strategy's files into a folder."""
+    return write_strategy
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Where the user stands: the strategy's files are here."""
