@@ -105,6 +105,15 @@ def test_every_look_at_test_days_multiplies_the_chance_of_luck():
     assert "looks at test days: 4000" in spent["out_of_sample"].words
 
 
+def test_trials_on_other_days_count_as_so_many_more():
+    alone, more = card(evidence()), card(evidence(elsewhere=900))
+    assert more.n_trials == 10 * alone.n_trials
+    assert more.effective == pytest.approx(10 * alone.effective)
+    assert more.needed_days > alone.needed_days
+    assert more["deflated_sharpe"].value < alone["deflated_sharpe"].value
+    assert more["reality_check"] == alone["reality_check"]
+
+
 def test_a_small_edge_needs_the_days_that_the_formula_says():
     found = card(evidence(0.45))
     assert found.standing == "too_little_data"
@@ -298,6 +307,8 @@ def test_a_handful_of_losing_days_asks_for_no_number_of_days():
     ("changed", "message"),
     [
         ({"looks": 0}, "at least 1"),
+        ({"looks": -1, "out_of_sample": None, "present": None}, "at least 0"),
+        ({"elsewhere": -1}, "elsewhere is -1"),
         ({"winner": np.zeros(10)}, r"expected \(trials, 10\)"),
         ({"earlier": (np.zeros((3, 5)),)}, r"expected \(trials, 60\)"),
         ({"study": np.zeros((0, N_DAYS))}, r"\(0, 60\)"),
