@@ -129,14 +129,14 @@ def replay(config: StudyConfig, ledger: Ledger, ended: Mapping[int, str]) -> tup
     """
     islands = [Island(plan) for plan in config.plans()]
     histories: dict[int, list[Told]] = {island.plan.number: [] for island in islands}
-    recorded = {(batch.island, batch.number): batch for batch in ledger.batches}
-    present = recorded[PRESENT, 0]
+    present = ledger.batch(PRESENT, 0)
+    assert present is not None
     best = Told(present.params, None, ledger.objective(present.keys))
     _inform(islands, histories, best)
     waiting = False
-    for number in range(1 + max((batch.number for batch in ledger.batches), default=0)):
+    for number in range(1 + ledger.last_number):
         for island in islands:
-            batch = recorded.get((island.plan.number, number))
+            batch = ledger.batch(island.plan.number, number)
             if island.ended is None and batch is not None:
                 told = _tell(island, histories, batch, ledger)
                 best = _better(best, told)

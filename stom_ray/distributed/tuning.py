@@ -113,7 +113,7 @@ class Driver:
 
     def batches_of(self, island: int) -> int:
         """How many batches of an island are recorded."""
-        return sum(batch.island == island for batch in self.ledger.batches)
+        return self.ledger.batches_of(island)
 
     def time_is_up(self) -> bool:
         return self.config.time_limit_s is not None and self._meter.elapsed_s >= self.config.time_limit_s

@@ -16,6 +16,7 @@ from stom_ray.errors import ConfigError
 from stom_ray.metrics.stom import Fold
 from stom_ray.runs.subject import Days, Subject
 from stom_ray.search.evaluator import SerialEvaluator
+from stom_ray.search.known_rows import KnownRows
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import Progress, ProgressCallback
 from stom_ray.search.study import PRESENT, Study, StudyConfig, StudyResult
@@ -161,8 +162,11 @@ class Workplace:
 
 def _asked(ledger: Ledger) -> int:
     """Rows that count against the budget: of each island the distinct ones, the user's present values aside."""
-    present = {key for batch in ledger.batches if batch.island == PRESENT for key in batch.keys}
-    return len({(batch.island, key) for batch in ledger.batches for key in batch.keys if key not in present})
+    asked: dict[int, KnownRows] = {}
+    for batch in ledger.batches:
+        asked.setdefault(batch.island, KnownRows()).add(batch.keys, np.zeros(len(batch.keys)))
+    present = list(asked.pop(PRESENT, ()))
+    return sum(len(rows) - int((rows.places(present) >= 0).sum()) for rows in asked.values())
 
 
 def _replayed(config: StudyConfig, days: Ints, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:

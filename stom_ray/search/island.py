@@ -14,6 +14,7 @@ from stom_ray.search.cmaes_sampler import CmaEsSampler
 from stom_ray.search.coordinate_ascent import CoordinateAscent
 from stom_ray.search.genetic_sampler import GeneticSampler
 from stom_ray.search.grid_sampler import GridSampler
+from stom_ray.search.known_rows import KnownRows
 from stom_ray.search.qmc_sampler import QmcSampler
 from stom_ray.search.random_sampler import RandomSampler
 from stom_ray.search.samplers import Sampler
@@ -89,45 +90,48 @@ class Island:
         self.ended: str | None = None
         self.best = -np.inf
         self.evaluations = 0
-        self._known: dict[bytes, float] = {}
+        self._known = KnownRows()
         self._without_better = 0
         self._barren = 0
 
     def inform(self, params: ParamMatrix, objective: Floats) -> None:
         """Rows from elsewhere: the present values, another island's best. They cost no evaluation; known ones are passed over."""
         keys = parameter_keys(params)
-        new = np.array([key not in self._known for key in keys], dtype=np.bool_)
-        self._known.update(zip(keys, objective.tolist(), strict=True))
+        new = self._known.places(keys) < 0
+        self._known.add(keys, objective)
         self.sampler.inform(take(params, new), objective[new])
-        self.best = max([self.best, *objective[~np.isnan(objective)].tolist()])
+        self.best = float(np.fmax.reduce(objective, initial=self.best))
 
     def ask(self) -> Asked | None:
         """The next batch, None once the island has ended."""
         if self.ended is not None:
             return None
         remaining = min(self.plan.batch_size, self.plan.evaluations - self.evaluations)
-        params = self.sampler.ask(self.next_batch, remaining, self._known.keys())
+        params = self.sampler.ask(self.next_batch, remaining, self._known)
         if len(params) == 0:
             self.ended = "nothing left to ask"
             return None
         keys = parameter_keys(params)
-        fresh = {key: row for row, key in reversed(list(enumerate(keys))) if key not in self._known}
-        return Asked(self.next_batch, params, keys, np.array(sorted(fresh.values()), dtype=np.int64))
+        fresh: dict[bytes, int] = {}
+        for row in np.flatnonzero(self._known.places(keys) < 0).tolist():
+            fresh.setdefault(keys[row], row)
+        return Asked(self.next_batch, params, keys, np.array(list(fresh.values()), dtype=np.int64))
 
     def known(self, asked: Asked, scored: Floats) -> Floats:
         """(n,) objective of all asked rows, from those of `asked.rows` and what the island knew."""
+        known = self._known.places(asked.keys) >= 0
         fresh = dict(zip((asked.keys[row] for row in asked.rows), scored.tolist(), strict=True))
-        return np.array([fresh[key] if key in fresh else self._known[key] for key in asked.keys], dtype=np.float64)
+        found = np.array([fresh.get(key, np.nan) for key in asked.keys], dtype=np.float64)
+        found[known] = self._known.objective([asked.keys[row] for row in np.flatnonzero(known)])
+        return found
 
     def tell(self, params: ParamMatrix, keys: list[bytes], objective: Floats) -> None:
         """The next batch, complete: just scored, or read from the ledger. objective: (n,), NaN = failed."""
-        before = len(self._known)
-        self._known.update(zip(keys, objective.tolist(), strict=True))
-        new = len(self._known) - before
+        new = self._known.add(keys, objective)
         self.evaluations += new
         self.sampler.tell(self.next_batch, params, objective)
         self.next_batch += 1
-        best = max([-np.inf, *objective[~np.isnan(objective)].tolist()])
+        best = float(np.fmax.reduce(objective, initial=-np.inf))
         self._without_better = 0 if best > self.best else self._without_better + 1
         self._barren = 0 if new else self._barren + 1
         self.best = max(self.best, best)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,76 +19,34 @@ from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import LedgerError
 from stom_ray.search import ledger_format as form
 from stom_ray.search.append_file import AppendFile
-from stom_ray.search.daily_file import Returns, check_blocks, daily_path, mapped_rows, packed
+from stom_ray.search.daily_file import STORED, Returns, check_blocks, daily_path, mapped_rows, packed
 from stom_ray.search.file_lock import FileLock
-from stom_ray.search.space import KEY_BYTES
+from stom_ray.search.known_rows import KnownRows
+from stom_ray.search.ledger_batch import Batch, Batches, Scores, keys_of, pack
+
+__all__ = ["Batch", "Ledger", "Scores"]
 
 SCHEMA_VERSION = 2
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none.
-
-    daily: (n, n_days) float32, KRW by day of the sale; NaN on all days of a failed row, and on days that a pruned one was not run
-    on. reasons: by failed row.
-    """
-
-    figures: Floats
-    objective: Floats
-    sharpe: Floats
-    failed: NDArray[np.bool_]
-    daily: Returns
-    reasons: Mapping[int, str] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.objective)
-
-    def pick(self, rows: NDArray[np.int64]) -> Scores:
-        """The scores of these rows, in this order."""
-        reasons = {new: self.reasons[int(old)] for new, old in enumerate(rows) if int(old) in self.reasons}
-        return Scores(self.figures[rows], self.objective[rows], self.sharpe[rows], self.failed[rows], self.daily[rows], reasons)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One record. keys: of all rows asked for. scored: the rows of `params` that `scores` belong to, in this order.
-
-    island -1 is the user's present values; source: the sampler that asked, "present" for those. wall_s: evaluation time.
-    daily_row: row of the ledger's `daily` where those of `scores` begin. digest: of that block.
-    """
-
-    island: int
-    number: int
-    source: str
-    params: ParamMatrix
-    keys: list[bytes]
-    scored: NDArray[np.int64]
-    scores: Scores
-    wall_s: float
-    daily_row: int
-    digest: str
 
 
 class Ledger:
     """An open ledger; `create` or `open` one, append batches, look keys up, `close`. Holds the lock until closed.
 
-    `batches` are in file order, which may depend on who finished first; nothing derived from it may.
+    `batches` are in file order, which may depend on who finished first; nothing derived from it may. They are read from the file
+    when asked for: in memory is no more than about 40 bytes a row scored.
     `cut_bytes`: length of the torn tail that opening cut off (0: none), `cut_at` its offset.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any], batches: list[Batch], lock: FileLock | None) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], lock: FileLock | None = None) -> None:
         self.path = path
         self.header = header
-        self.batches: list[Batch] = []
+        self.batches = Batches(path, len(header["days"]))
         self.cut_at = self.cut_bytes = 0
         self._lock = lock
         self._file: AppendFile | None = None
         self._daily: AppendFile | None = None
-        self._place: dict[bytes, tuple[int, int]] = {}
-        self._known: set[tuple[int, int]] = set()
-        for batch in batches:
-            self._remember(batch)
+        self._known = KnownRows()
+        self._numbers: dict[tuple[int, int], int] = {}
 
     @classmethod
     def create(cls, path: str | Path, study_id: str, identity: Mapping[str, Any], days: Ints) -> Ledger:
@@ -107,7 +64,7 @@ class Ledger:
             if path.exists():
                 raise LedgerError(f"{path}: there is a ledger already: resume that study, or give this run a folder of its own")
             header = {"schema": SCHEMA_VERSION, "study_id": study_id, "identity": dict(identity), "days": [int(d) for d in days]}
-            ledger = cls(path, header, [], lock)
+            ledger = cls(path, header, lock)
             ledger._daily = AppendFile(daily_path(path), create=True)
             if ledger._daily.size:
                 raise LedgerError(
@@ -133,21 +90,20 @@ class Ledger:
             raise LedgerError(f"{path}: no ledger here to continue: start the study without resume, or check the folder")
         lock = FileLock(path)
         try:
-            found = _contents(path)
-            if study_id is not None and found.header["study_id"] != study_id:
-                changed = _differences(found.header["identity"], identity or {})
+            ledger = cls._of_file(path, lock)
+            if study_id is not None and ledger.study_id != study_id:
+                changed = _differences(ledger.header["identity"], identity or {})
                 raise LedgerError(
-                    f"{path}: holds study {found.header['study_id']}, this is study {study_id}: {changed}. "
+                    f"{path}: holds study {ledger.study_id}, this is study {study_id}: {changed}. "
                     "Give this run a folder of its own, or go back to the settings of that study"
                 )
-            ledger = cls(path, found.header, found.batches, lock)
             ledger._file, ledger._daily = AppendFile(path), AppendFile(daily_path(path))
-            if found.good < found.size:
-                ledger._file.cut(found.good)
-                ledger.cut_at, ledger.cut_bytes = found.good, found.size - found.good
-            if ledger._daily.size > found.daily_good:
+            if ledger.cut_bytes:
+                ledger._file.cut(ledger.cut_at)
+            daily_bytes = STORED.itemsize * len(ledger) * len(ledger.days)
+            if ledger._daily.size > daily_bytes:
                 # Written, but its record was not: it belongs to the batch that is lost with it.
-                ledger._daily.cut(found.daily_good)
+                ledger._daily.cut(daily_bytes)
         except BaseException:
             lock.release()
             raise
@@ -156,9 +112,29 @@ class Ledger:
     @classmethod
     def read(cls, path: str | Path) -> Ledger:
         """A view of the file as it is now, without lock; a record that is being written is left out. LedgerError when damaged."""
-        path = Path(path)
-        found = _contents(path)
-        return cls(path, found.header, found.batches, None)
+        return cls._of_file(Path(path), None)
+
+    @classmethod
+    def _of_file(cls, path: Path, lock: FileLock | None) -> Ledger:
+        digests: list[tuple[int, str]] = []
+        data = _read(path)
+        frames = _records(path, data)
+        header, _ = _decoded(data, frames[0])
+        if header.get("schema") != SCHEMA_VERSION:
+            raise LedgerError(
+                f"{path}: schema version {header.get('schema')}, this program writes {SCHEMA_VERSION}: "
+                "read it with the version of stom_ray that wrote it"
+            )
+        ledger = cls(path, header, lock)
+        for frame in frames[1:]:
+            meta, arrays = _decoded(data, frame)
+            digests.append((len(arrays["scored"]), meta["daily"]))
+            keys = keys_of(arrays["keys"][arrays["scored"]])
+            ledger._remember(frame.start, frame.end, (meta["island"], meta["batch"]), keys, arrays["objective"])
+        if frames[-1].end < len(data):
+            ledger.cut_at, ledger.cut_bytes = frames[-1].end, len(data) - frames[-1].end
+        check_blocks(daily_path(path), len(ledger.days), digests)
+        return ledger
 
     @property
     def study_id(self) -> str:
@@ -176,18 +152,35 @@ class Ledger:
 
     def __len__(self) -> int:
         """Rows scored."""
-        return len(self._place)
+        return len(self._known)
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._place
+        return key in self._known
+
+    def unknown(self, keys: Sequence[bytes]) -> Ints:
+        """Places in `keys` of those that are not scored yet."""
+        return np.flatnonzero(self._known.places(keys) < 0)
 
     def has_batch(self, island: int, number: int) -> bool:
-        return (island, number) in self._known
+        return (island, number) in self._numbers
+
+    def batch(self, island: int, number: int) -> Batch | None:
+        """The island's batch of that number, None when it is not recorded."""
+        place = self._numbers.get((island, number))
+        return None if place is None else self.batches[place]
+
+    @property
+    def last_number(self) -> int:
+        """The highest number of a batch, 0 without any."""
+        return max((number for _, number in self._numbers), default=0)
+
+    def batches_of(self, island: int) -> int:
+        """How many batches of an island are recorded."""
+        return sum(owner == island for owner, _ in self._numbers)
 
     def objective(self, keys: Sequence[bytes]) -> Floats:
         """(n,) objective of scored keys. KeyError when one is not."""
-        places = [self._place[key] for key in keys]
-        return np.array([self.batches[batch].scores.objective[row] for batch, row in places], dtype=np.float64)
+        return self._known.objective(keys)
 
     def append(
         self,
@@ -208,18 +201,17 @@ class Ledger:
         if self.has_batch(island, number):
             return None
         first: dict[bytes, int] = {}
-        for place, row in enumerate(rows):
-            if keys[row] not in self._place:
-                first.setdefault(keys[row], place)
-        missing = [row for row, key in enumerate(keys) if key not in self._place and key not in first]
+        for place in self.unknown([keys[row] for row in rows]):
+            first.setdefault(keys[rows[place]], int(place))
+        missing = [int(row) for row in self.unknown(keys) if keys[row] not in first]
         if missing:
             raise ValueError(f"batch {number} of island {island}: row {missing[0]} has no scores, neither here nor in the ledger")
         kept = np.array(list(first.values()), dtype=np.int64)
         scored, mine = np.asarray(rows, dtype=np.int64)[kept], scores.pick(kept)
         block, digest = packed(mine.daily)
         batch = Batch(island, number, source, params, keys, scored, mine, wall_s, len(self), digest)
-        self._write(form.encode_record(len(self.batches) + 1, *_pack(batch)), block)
-        self._remember(batch)
+        start, end = self._write(form.encode_record(len(self.batches) + 1, *pack(batch)), block)
+        self._remember(start, end, (island, number), [keys[row] for row in scored], mine.objective)
         return batch
 
     def close(self) -> None:
@@ -236,15 +228,13 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _remember(self, batch: Batch) -> None:
-        number = len(self.batches)
-        self.batches.append(batch)
-        self._known.add((batch.island, batch.number))
-        for place, row in enumerate(batch.scored):
-            self._place.setdefault(batch.keys[row], (number, place))
+    def _remember(self, start: int, end: int, name: tuple[int, int], keys: list[bytes], objective: Floats) -> None:
+        self._numbers[name] = len(self.batches)
+        self.batches.add(start, end, len(keys))
+        self._known.add(keys, objective)
 
-    def _write(self, record: bytes, block: bytes) -> None:
-        """The block first: a record never speaks of daily returns that are not there."""
+    def _write(self, record: bytes, block: bytes) -> tuple[int, int]:
+        """Where the record lies. The block goes first: a record never speaks of daily returns that are not there."""
         if self._file is None or self._daily is None:
             raise LedgerError(f"{self.path}: this ledger is open for reading only, or closed")
         before = self._daily.size
@@ -254,72 +244,19 @@ class Ledger:
         except BaseException:
             self._daily.cut(before)
             raise
+        return self._file.size - len(record), self._file.size
 
 
-def _pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    scores = batch.scores
-    meta: dict[str, Any] = {
-        "island": batch.island,
-        "batch": batch.number,
-        "source": batch.source,
-        "wall_s": batch.wall_s,
-        "reasons": {str(row): text for row, text in scores.reasons.items()},
-        "daily": batch.digest,
-    }
-    arrays: dict[str, NDArray[Any]] = {
-        "values": batch.params.values,
-        "is_float": batch.params.is_float.astype(np.uint8),
-        "keys": np.frombuffer(b"".join(batch.keys), dtype=np.uint8).reshape(-1, KEY_BYTES),
-        "scored": batch.scored,
-        "figures": scores.figures,
-        "objective": scores.objective,
-        "sharpe": scores.sharpe,
-        "failed": scores.failed.astype(np.uint8),
-    }
-    return meta, arrays
-
-
-def _unpack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], first: int, daily: Returns) -> Batch:
-    params = ParamMatrix(arrays["values"], arrays["is_float"].astype(np.bool_))
-    joined = arrays["keys"].tobytes()
-    keys = [joined[i * KEY_BYTES : (i + 1) * KEY_BYTES] for i in range(len(params))]
-    reasons = {int(row): text for row, text in meta["reasons"].items()}
-    failed = arrays["failed"].astype(np.bool_)
-    mine = daily[first : first + len(failed)]
-    scores = Scores(arrays["figures"], arrays["objective"], arrays["sharpe"], failed, mine, reasons)
-    wall_s, digest = meta["wall_s"], meta["daily"]
-    return Batch(meta["island"], meta["batch"], meta["source"], params, keys, arrays["scored"], scores, wall_s, first, digest)
-
-
-@dataclass(frozen=True)
-class _Contents:
-    """What both files hold. good: bytes of the ledger that are whole records, of size. daily_good: bytes that these speak of."""
-
-    header: Mapping[str, Any]
-    batches: list[Batch]
-    good: int
-    size: int
-    daily_good: int
-
-
-def _contents(path: Path) -> _Contents:
-    """LedgerError: damaged, or of another version."""
+def _read(path: Path) -> bytes:
+    # Not mapped: a writer may cut a torn tail off meanwhile, and looking there would end this process.
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise LedgerError(f"{path}: cannot be read ({error.strerror})") from error
-    header, payloads, good = _parse(path, data)
-    n_days, sizes = len(header["days"]), [len(arrays["scored"]) for _, arrays in payloads]
-    digests = [meta["daily"] for meta, _ in payloads]
-    daily_good = check_blocks(daily_path(path), n_days, zip(sizes, digests, strict=True))
-    daily = mapped_rows(daily_path(path), sum(sizes), n_days)
-    starts = np.cumsum([0, *sizes]).tolist()
-    batches = [_unpack(*payload, first, daily) for payload, first in zip(payloads, starts, strict=False)]
-    return _Contents(header, batches, good, len(data), daily_good)
 
 
-def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[form.Payload], int]:
-    """Header, payloads of the batches and the length of the intact part."""
+def _records(path: Path, data: bytes) -> tuple[form.Frame, ...]:
+    """The header's record and those of the batches; what follows the last is a torn tail. LedgerError: no ledger, damaged."""
     if data[: len(form.MAGIC)] != form.MAGIC:
         raise LedgerError(
             f"{path}: offset 0: not a ledger, or its first bytes are damaged: restore a copy, or move it away and start anew"
@@ -335,15 +272,11 @@ def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], list[form.Payload],
             f"{path}: offset {len(form.MAGIC)}: the header is cut off or damaged, nothing can be read: "
             "restore a copy, or move it away and start anew"
         )
-    view = memoryview(data)
-    payloads = [view[frame.start + form.HEAD_BYTES : frame.end - form.DIGEST_BYTES] for frame in found.intact]
-    header, _ = form.decode_payload(payloads[0])
-    if header.get("schema") != SCHEMA_VERSION:
-        raise LedgerError(
-            f"{path}: schema version {header.get('schema')}, this program writes {SCHEMA_VERSION}: "
-            "read it with the version of stom_ray that wrote it"
-        )
-    return header, [form.decode_payload(payload) for payload in payloads[1:]], found.intact[-1].end
+    return found.intact
+
+
+def _decoded(data: bytes, frame: form.Frame) -> form.Payload:
+    return form.decode_payload(memoryview(data)[frame.start + form.HEAD_BYTES : frame.end - form.DIGEST_BYTES])
 
 
 def _write_new(path: Path, content: bytes) -> None:

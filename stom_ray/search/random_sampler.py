@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 
 from stom_ray.engine.types import Floats, ParamMatrix
+from stom_ray.search.known_rows import unknown_rows
 from stom_ray.search.samplers import batch_rng
 from stom_ray.search.space import Space, parameter_keys, stack, take
 
@@ -53,9 +54,10 @@ def draw_unseen(
 def unseen_rows(params: ParamMatrix, limit: int, seen: AbstractSet[bytes], fresh: set[bytes]) -> ParamMatrix:
     """The first `limit` rows that are in neither set, each once; their keys are added to `fresh`."""
     rows: list[int] = []
-    for row, key in enumerate(parameter_keys(params)):
-        if key not in seen and key not in fresh and len(rows) < limit:
-            fresh.add(key)
+    keys = parameter_keys(params)
+    for row in unknown_rows(seen, keys):
+        if keys[row] not in fresh and len(rows) < limit:
+            fresh.add(keys[row])
             rows.append(row)
     return take(params, np.array(rows, dtype=np.int64))
 

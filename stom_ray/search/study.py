@@ -193,7 +193,6 @@ class _Run:
         self._config, self._evaluator, self._ledger, self._progress = config, evaluator, ledger, progress
         self._meter = Meter()
         self._islands = [Island(plan) for plan in config.plans()]
-        self._recorded = {(batch.island, batch.number): batch for batch in ledger.batches}
         self._best: tuple[float, ParamMatrix] | None = None
 
     def to_the_end(self) -> str:
@@ -228,7 +227,7 @@ class _Run:
 
     def _score_present(self) -> None:
         params = self._config.space.present
-        batch = self._recorded.get((PRESENT, 0))
+        batch = self._ledger.batch(PRESENT, 0)
         if batch is None:
             asked = Asked(0, params, parameter_keys(params), np.zeros(1, dtype=np.int64))
             batch = self._evaluate(PRESENT, "present", asked)
@@ -237,7 +236,7 @@ class _Run:
             island.inform(params, batch.scores.objective)
 
     def _step(self, island: Island) -> None:
-        batch = self._recorded.get((island.plan.number, island.next_batch))
+        batch = self._ledger.batch(island.plan.number, island.next_batch)
         if batch is None:
             with self._meter.sampling():
                 asked = island.ask()
@@ -256,7 +255,7 @@ class _Run:
         self._remember_best(batch.params, objective)
 
     def _evaluate(self, island: int, source: str, asked: Asked) -> Batch:
-        rows = np.array([row for row in asked.rows if asked.keys[row] not in self._ledger], dtype=np.int64)
+        rows = asked.rows[self._ledger.unknown([asked.keys[row] for row in asked.rows])]
         start, kernel = time.perf_counter(), self._evaluator.kernel_s
         scores = score_rows(self._evaluator, self._config.goal, take(asked.params, rows))
         wall = time.perf_counter() - start

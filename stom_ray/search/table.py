@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.search.base import FIGURES
+from stom_ray.search.known_rows import KnownRows
 from stom_ray.search.ledger import Batch
-from stom_ray.search.space import stack, take
+from stom_ray.search.space import take
 
 
 @dataclass(frozen=True)
@@ -65,34 +66,56 @@ class TrialTable:
 
 
 def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
-    """Merge a ledger's batches; `width` is the number of variables (for an empty study)."""
-    ordered = sorted(batches, key=lambda batch: (batch.number if batch.island >= 0 else -1, batch.island))
-    first: dict[bytes, tuple[int, int]] = {}
-    for n, batch in enumerate(ordered):
-        for place, key in enumerate(batch.keys):
-            first.setdefault(key, (n, place))
-    keys = [batch.keys[row] for batch in ordered for row in batch.scored]
-    asker = np.array([first[key] for key in keys], dtype=np.int64).reshape(len(keys), 2)
-    order = np.lexsort((asker[:, 1], asker[:, 0]))
-    asker = asker[order]
-    none = np.empty(0, dtype=np.int64)
-    new_place = np.empty(len(keys), dtype=np.int64)
-    new_place[order] = np.arange(len(keys))
-    starts = np.concatenate([[0], np.cumsum([len(batch.scores) for batch in ordered])])
-    reasons = {
-        int(new_place[starts[n] + row]): text for n, batch in enumerate(ordered) for row, text in batch.scores.reasons.items()
-    }
+    """Merge a ledger's batches; `width` is the number of variables (for an empty study).
+
+    Batches are gone through one at a time: beside the table itself, memory holds no more than about 60 bytes a row.
+    """
+    order = _in_order(batches)
+    known, askers = KnownRows(), [np.empty((0, 2), dtype=np.int64)]
+    islands, numbers, sources = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64), []
+    for turn, at in enumerate(order):
+        batch, before = batches[at], len(known)
+        known.add(batch.keys, np.zeros(len(batch.keys)))
+        places = known.places(batch.keys) - before
+        new, first = np.unique(places, return_index=True)
+        askers.append(np.stack([np.full(len(new), turn), first], axis=1)[new >= 0])
+        islands[turn], numbers[turn] = batch.island, batch.number
+        sources.append(batch.source)
+    asker = np.concatenate(askers)
+    n = len(known)
+    figures, values = np.empty((n, len(FIGURES))), np.empty((n, width))
+    is_float, failed = np.empty((n, width), dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    objective, sharpe, daily_row = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+    reasons: dict[int, str] = {}
+    for at in order:
+        batch = batches[at]
+        rows, scores = known.places([batch.keys[row] for row in batch.scored]), batch.scores
+        values[rows], is_float[rows] = batch.params.values[batch.scored], batch.params.is_float[batch.scored]
+        figures[rows], failed[rows], objective[rows], sharpe[rows] = (
+            scores.figures,
+            scores.failed,
+            scores.objective,
+            scores.sharpe,
+        )
+        daily_row[rows] = batch.daily_row + np.arange(len(rows))
+        reasons.update({int(rows[row]): text for row, text in scores.reasons.items()})
     return TrialTable(
-        params=take(stack([take(batch.params, batch.scored) for batch in ordered], width), order),
-        keys=[keys[row] for row in order],
-        figures=np.concatenate([np.empty((0, len(FIGURES))), *(batch.scores.figures for batch in ordered)])[order],
-        objective=np.concatenate([np.empty(0), *(batch.scores.objective for batch in ordered)])[order],
-        sharpe=np.concatenate([np.empty(0), *(batch.scores.sharpe for batch in ordered)])[order],
-        failed=np.concatenate([np.empty(0, dtype=np.bool_), *(batch.scores.failed for batch in ordered)])[order],
+        params=ParamMatrix(values, is_float),
+        keys=list(known),
+        figures=figures,
+        objective=objective,
+        sharpe=sharpe,
+        failed=failed,
         reasons=dict(sorted(reasons.items())),
-        island=np.array([ordered[n].island for n in asker[:, 0]], dtype=np.int64),
-        batch=np.array([ordered[n].number for n in asker[:, 0]], dtype=np.int64),
+        island=islands[asker[:, 0]],
+        batch=numbers[asker[:, 0]],
         place=asker[:, 1].copy(),
-        source=[ordered[n].source for n in asker[:, 0]],
-        daily_row=np.concatenate([none, *(batch.daily_row + np.arange(len(batch.scores)) for batch in ordered)])[order],
+        source=[sources[turn] for turn in asker[:, 0]],
+        daily_row=daily_row,
     )
+
+
+def _in_order(batches: Sequence[Batch]) -> list[int]:
+    """Places of the batches by who asked first: the present values, then by number and island."""
+    names = [(batch.number if batch.island >= 0 else -1, batch.island) for batch in batches]
+    return sorted(range(len(names)), key=names.__getitem__)
