@@ -23,6 +23,7 @@ from stom_ray.config.sections import (
     StrategySection,
     WalkForwardSection,
 )
+from stom_ray.config.structure import STRUCTURE_FILES, StructureSection
 from stom_ray.config.words import parse_weights
 from stom_ray.engine.types import EngineConfig
 
@@ -38,6 +39,7 @@ class RunConfig(Section):
     search: SearchSection = Field(default_factory=SearchSection)
     walk_forward: WalkForwardSection | None = None
     account: AccountSection | None = None
+    structure: StructureSection | None = None
     execution: ExecutionSection = Field(default_factory=ExecutionSection)
 
     @model_validator(mode="after")
@@ -60,7 +62,9 @@ class RunConfig(Section):
     def identity(self) -> dict[str, Any]:
         """All that changes results, without the files' places (their contents are hashed by the run)."""
         places: dict[str, Any] = {"execution": True, "data": {"path"}, "strategy": {"buy", "sell", "ranges"}}
-        without = {} if self.account else {"account": True}
+        without = {name: True for name in ("account", "structure") if getattr(self, name) is None}
+        if self.structure:
+            places["structure"] = set(STRUCTURE_FILES)
         return self.model_dump(mode="json", exclude=places | without)
 
     def config_id(self) -> str:
@@ -80,7 +84,10 @@ class RunConfig(Section):
         scripts = {name: place(getattr(self.strategy, name)) for name in ("buy", "sell", "ranges")}
         execution = self.execution.model_copy(update={"folder": place(self.execution.folder)})
         strategy = self.strategy.model_copy(update=scripts)
-        return self.model_copy(update={"data": data, "strategy": strategy, "execution": execution})
+        structure = self.structure
+        if structure is not None:
+            structure = structure.model_copy(update={name: place(file) for name, file in structure.files().items()})
+        return self.model_copy(update={"data": data, "strategy": strategy, "structure": structure, "execution": execution})
 
     def absolute(self) -> RunConfig:
         """The same run with file names that hold wherever the configuration is written to."""

@@ -19,6 +19,7 @@ from stom_ray.reports.tables import winners
 from stom_ray.runs.counted import Counted
 from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import found
+from stom_ray.runs.structured import FoundScripts, write_found
 from stom_ray.runs.subject import free_folder, open_subject, refuse_others, run_folder, script_files
 from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
 from stom_ray.search.study import StudyResult
@@ -34,7 +35,7 @@ class RunOutcome:
 
     data: everything the report shows, the verdict card too. report: the HTML file. study_id: of the search, "" without one.
     capital: what the result stands on, in words. stopped_by: "done", "time" or "interrupted". how: backend and plans of the rows
-    that were scored, None when none were.
+    that were scored, None when none were. structure: what a search over structure found, as scripts.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class RunOutcome:
     stopped_by: str
     seconds: dict[str, float]
     how: HowRun | None = None
+    structure: FoundScripts | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -70,6 +72,7 @@ class RunOutcome:
             "card": None if data.card is None else data.card.to_json(),
             "present_compared": dict(data.compared),
             "winners": _winners(data),
+            "structure": None if self.structure is None else self.structure.to_json(),
             "stress": data.stress.to_dict("records"),
             "stopped_by": self.stopped_by,
             "capital": "unlimited" if data.capital is None else dict(data.capital),
@@ -87,7 +90,10 @@ class RunOutcome:
         for name, scored in (("present", data.now), ("best", data.best)):
             if scored is not None:
                 values = ", ".join(f"{value:g}" for value in scored["values"])
-                lines.append(f"{name:<9} {data.objective} {scored['objective']:>16,.10g}   self.vars = [{values}]")
+                shown = f"self.vars = [{values}]" if self.structure is None else ""
+                lines.append(f"{name:<9} {data.objective} {scored['objective']:>16,.10g}   {shown}".rstrip())
+        if self.structure is not None:
+            lines.append(self.structure.render())
         for window in data.walk_forward:
             lines.append(
                 f"train {window['train'][0]}-{window['train'][1]} {window['train_objective']:>14,.10g}   "
@@ -194,6 +200,7 @@ def _finish(
         stopped_by=next((stop for stop in stops if stop != "done"), "done"),
         seconds={**seconds, "report": time.perf_counter() - started},
         how=how,
+        structure=write_found(subject, folder, study.table if study else None),
     )
     write_text(folder / "result.json", as_json(outcome.to_json()))
     return outcome

@@ -26,9 +26,11 @@ from stom_ray.reports.data import Purge
 from stom_ray.runs.choice import DataChoice, split_paths
 from stom_ray.runs.files import write_text
 from stom_ray.runs.scripts import ScriptFiles
+from stom_ray.runs.structured import read_structure, structure_goal
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Space
+from stom_ray.search.structure import Structure
 from stom_ray.search.study import StudyConfig
 from stom_ray.store.load import data_hash, select
 from stom_ray.store.panel import Selection
@@ -40,7 +42,10 @@ Days = tuple[int, int]
 
 @dataclass(frozen=True)
 class Subject:
-    """What a run is about: rows, scripts, engine settings, and the space to search."""
+    """What a run is about: rows, scripts, engine settings, and the space to search.
+
+    texts, ranges: the user's own; with a structure, strategy and space are the generated ones.
+    """
 
     config: RunConfig
     texts: dict[str, str]
@@ -51,6 +56,7 @@ class Subject:
     engine: EngineConfig
     goal: StomGoal
     warnings: tuple[str, ...]
+    structure: Structure | None = None
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -106,8 +112,10 @@ def open_subject(config: RunConfig) -> Subject:
 
 
 def read_texts(config: RunConfig) -> dict[str, str]:
-    """The scripts and ranges. Raises ConfigError."""
-    return {name: _read(getattr(config.strategy, name), name) for name in ("buy", "sell", "ranges")}
+    """The scripts, ranges and libraries. Raises ConfigError."""
+    texts = {name: _read(getattr(config.strategy, name), f"strategy.{name}") for name in ("buy", "sell", "ranges")}
+    files = config.structure.files() if config.structure else {}
+    return texts | {name: _read(file, f"structure.{name}") for name, file in files.items() if file}
 
 
 def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, notes: Sequence[str] = ()) -> Subject:
@@ -127,8 +135,19 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
         first = ranges.variables[0]
         engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
         goal = StomGoal(config.search.objective, config.search.limits.limits(), config.engine.betting)
+        structure = read_structure(config, texts, len(ranges.variables), selection.loaded.layout)
+        if structure is not None and config.structure is not None:
+            space = structure.space(space)
+            strategy = compile_strategy(
+                structure.buy,
+                structure.sell,
+                profile=config.strategy.profile,
+                elapsed=config.strategy.elapsed,
+                layout=selection.loaded.layout,
+            )
+            goal = structure_goal(config.structure, goal, space, strategy, selection, engine)
         warnings += run_warnings(strategy, selection, space.present, engine)
-    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings))
+    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings), structure)
 
 
 def title_of(config: RunConfig) -> str:
@@ -147,11 +166,11 @@ def _read(path: str, what: str) -> str:
     try:
         return Path(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(f"strategy.{what}: {path}: no such file") from None
+        raise ConfigError(f"{what}: {path}: no such file") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"strategy.{what}: {path}: byte {error.start} is not UTF-8. Save the file as UTF-8") from None
+        raise ConfigError(f"{what}: {path}: byte {error.start} is not UTF-8. Save the file as UTF-8") from None
     except OSError as error:
-        raise ConfigError(f"strategy.{what}: {path}: cannot be read ({error.strerror})") from error
+        raise ConfigError(f"{what}: {path}: cannot be read ({error.strerror})") from error
 
 
 def free_folder(config: RunConfig, *, resume: bool) -> Path:
@@ -172,11 +191,14 @@ def run_folder(subject: Subject, *, resume: bool) -> Path:
     folder = free_folder(config, resume=resume)
     refuse_others(subject, folder)
     names = {"buy": "buy.txt", "sell": "sell.txt", "ranges": "vars.txt"}
+    files = config.structure.files() if config.structure else {}
+    kept_structure = {name: f"{name}.txt" for name, file in files.items() if file}
     data = config.data.model_copy(update={"path": ",".join(str(Path(part).absolute()) for part in split_paths(config.data.path))})
     kept = config.model_copy(
         update={
             "data": data,
             "strategy": config.strategy.model_copy(update=names),
+            "structure": config.structure and config.structure.model_copy(update=kept_structure),
             "execution": config.execution.model_copy(update={"folder": ".", "title": title_of(config)}),
         }
     )
@@ -185,7 +207,7 @@ def run_folder(subject: Subject, *, resume: bool) -> Path:
             place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written ({error.strerror}): set execution.folder to a place with room") from error
-    for name, file in names.items():
+    for name, file in (names | kept_structure).items():
         write_text(folder / file, subject.texts[name])
     write_text(folder / "config.yaml", kept.to_yaml())
     return folder

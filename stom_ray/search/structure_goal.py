@@ -28,9 +28,10 @@ class StructureGoal(StomGoal):
 
     guide `objective`: the objective. `surplus`: by how many standard errors a row's profit exceeds what as many trades without
     skill bring, (profit - trades × baseline) / error; it rises from one right term to two to three also where costs still eat
-    them. baseline: KRW a trade. price: subtracted for each term in use, in units of the objective (with `surplus`: standard
-    errors), or in `daily_error`s: √days × standard deviation of the row's daily profit, KRW, for the objective TG alone. Rows
-    without trades or outside the limits keep their mark.
+    them. The error is deviation × √trades, the same for all rows of as many trades, so that few days or trades that all lose the
+    same are no certainty. baseline, deviation: KRW a trade. price: subtracted for each term in use, in units of the objective
+    (with `surplus`: standard errors), or in daily errors, for the objective TG alone. Rows without trades or outside the limits
+    keep their mark.
     """
 
     space: Space = field(default_factory=lambda: Space(()))
@@ -38,6 +39,7 @@ class StructureGoal(StomGoal):
     unit: Unit = "objective"
     guide: Guide = "objective"
     baseline: float = 0.0
+    deviation: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,19 +53,32 @@ class StructureGoal(StomGoal):
     def searched(self, table: ScoreTable, params: ParamMatrix) -> Floats:
         score = self.score(table)
         real = score > NO_TRADES
-        error = daily_error(table.daily_profit)
         price = np.full(len(score), self.price)
         if self.guide == "surplus":
-            surplus = table.figures[:, PROFIT] - table.figures[:, TRADES] * self.baseline
-            value = np.where(error > 0, surplus / np.where(error > 0, error, 1.0), 0.0)
+            trades = table.figures[:, TRADES]
+            surplus = table.figures[:, PROFIT] - trades * self.baseline
+            value = surplus / np.maximum(self.deviation * np.sqrt(trades), 1.0)
         else:
             value = score
-            price = price * (error if self.unit == "daily_error" else 1.0)
+            price *= daily_error(table.daily_profit) if self.unit == "daily_error" else 1.0
         return np.where(real, value - price * active_terms(self.space, params), score)
 
     def describe(self) -> Mapping[str, Any]:
-        own = {"price": self.price, "unit": self.unit, "guide": self.guide, "baseline": self.baseline}
+        own = {"price": self.price, "unit": self.unit, "guide": self.guide}
+        if self.guide == "surplus":
+            own |= {"baseline": self.baseline, "deviation": self.deviation}
         return {**super().describe(), "structure": own}
+
+
+def trade_without_skill(table: ScoreTable, row: int) -> tuple[float, float]:
+    """(baseline, deviation) of a row's trades, KRW a trade. ConfigError when it has none."""
+    trades = float(table.figures[row, TRADES])
+    if table.failed[row] or trades == 0:
+        raise ConfigError(
+            "the present values make no trade, so that nothing says what a trade without skill brings: loosen the buy script, "
+            "or use guide: objective"
+        )
+    return float(table.figures[row, PROFIT]) / trades, float(daily_error(table.daily_profit)[row] / np.sqrt(trades))
 
 
 def daily_error(daily_profit: Floats) -> Floats:

@@ -8,7 +8,7 @@ from stom_ray.search.random_sampler import RandomSampler
 from stom_ray.search.space import Choice, Interval, Space, parameter_keys
 from stom_ray.search.tpe_sampler import BEST_ROWS, TpeSampler, kept_rows
 
-NAMES = ("random", "grid", "tpe", "coordinate", "qmc", "genetic", "cmaes", "two_stage")
+NAMES = ("random", "grid", "tpe", "coordinate", "qmc", "genetic", "cmaes", "two_stage", "structure")
 SMALL = {"tpe": {"startup": 40}, "genetic": {"population": 40}, "two_stage": {"wide": 50, "modelled": 2}}
 
 
@@ -151,7 +151,7 @@ def test_samplers_that_need_a_grid_refuse_an_interval():
 def test_unknown_samplers_and_options_are_refused():
     space = Space((Choice((1, 2), 1),))
     with pytest.raises(
-        ConfigError, match="expected one of cmaes, coordinate, genetic, grid, optuna, qmc, random, tpe, two_stage"
+        ConfigError, match="expected one of cmaes, coordinate, genetic, grid, optuna, qmc, random, structure, tpe, two_stage"
     ):
         plan(space, "annealing").make_sampler()
     with pytest.raises(ConfigError, match="startup"):
