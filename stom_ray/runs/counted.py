@@ -10,6 +10,7 @@ from pathlib import Path
 from stom_ray.engine.types import Ints
 from stom_ray.runs.register import Days, Register, day_digests, read_register, register_look, register_study
 from stom_ray.runs.subject import Subject
+from stom_ray.search.file_lock import FileLock
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.study import StudyConfig, StudyResult
@@ -33,7 +34,10 @@ class Counted:
         return {int(day): self.days.get(int(day), "") for day in days}
 
     def begin(self, study: str, ledger: Path, days: Ints) -> None:
-        """Before the first row is scored: a study that dies was tried as well."""
+        """Before the first row is scored: a study that dies was tried as well. LedgerError, and nothing is written, while another
+        process writes its ledger."""
+        if ledger.exists():
+            FileLock(ledger).release()
         register_study(self.folder, self._data, study, ledger, 0, self.among(days))
 
     def beginning(self, run: RunStudy) -> RunStudy:
