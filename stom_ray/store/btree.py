@@ -140,9 +140,9 @@ def decode_table(
     if tree is None:
         return None
     most = tree.most_rows(len(targets))
-    room = allocate((n_values + 2 + (SKIP in targets)) * most)
+    room = allocate((n_values + 3) * most)  # a last column takes what nobody asked for
     clock, rowid, values = room[:most].view(np.int64), room[most : 2 * most].view(np.int64), room[2 * most :]
-    goal = np.array([(n_values if target == SKIP else max(target, 0)) * most for target in targets], dtype=np.int64)
+    goal = np.array([(n_values if target < 0 else target) * most for target in targets], dtype=np.int64)
     clock_at = list(targets).index(CLOCK_TARGET)
     rows = 0
     for stretch in tree.stretches():

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from stom_ray.errors import StoreError
 
 BLOCK = 4096  # what direct writes are multiples of, in memory and on disk
-STAGING = 1024 * BLOCK
+STAGING = 256 * BLOCK
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EPERM)  # a file system without direct writes says one of these
 
 _own = threading.local()

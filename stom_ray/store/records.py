@@ -2,7 +2,8 @@
 
 A record is a header of one byte a column (its serial type) and a body. Column by column there is one unaligned big-endian load of
 eight bytes, shifted down to the column's width: what a serial type means stands in tables, so the loop has no branch that
-alternating types could make the processor guess wrong.
+alternating integer types could make the processor guess wrong. Whatever need not be done cell by cell (looking for a type that is
+no number, the clock) is done once a row, outside that loop.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ NO_CLOCK = -(2**63)  # in place of a clock that is NULL or no integer
 CLOCK_LIMIT = 2**62
 LEAF = 13
 REAL = np.uint64(7)  # the serial type of a double; 0 is NULL, 1-6 integers, 8 and 9 the numbers 0 and 1
-LAST_KIND = np.uint64(9)
+LAST_KIND = 9
 AHEAD = 8  # bytes that one load may touch, whatever the column's width
 
 # By serial type; the rest of the 256 is never used, but keeps a wild byte inside the tables.
-_WIDTH = np.zeros(256, np.uint8)
+_WIDTH = np.zeros(256, np.uint64)
+_SHIFT, _MASK = np.zeros(256, np.int64), np.zeros(256, np.int64)
+_PLUS = np.zeros(256)  # what is added to the integer
 _WIDTH[:10] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0]
-_DECODE = np.zeros((256, 3), np.int64)  # shift, mask, bits of the double that is added
-_DECODE[:10, 0] = [63, 56, 48, 40, 32, 16, 0, 0, 63, 63]
-_DECODE[1:7, 1] = -1
-_DECODE[:10, 2] = np.array([np.nan, 0, 0, 0, 0, 0, 0, 0, 0, 1.0]).view(np.int64)
-_SHIFT, _MASK, _PLUS = np.uint64(0), np.uint64(1), np.uint64(2)
+_SHIFT[:10] = [63, 56, 48, 40, 32, 16, 0, 0, 63, 63]
+_MASK[1:7] = -1
+_PLUS[0], _PLUS[9] = np.nan, 1.0
 _STEP = np.uint64(1)
 
 
@@ -90,7 +91,7 @@ def interior_children(page: Bytes, usable: int) -> Ints:
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, counts=False)
 def read_varint(data: Bytes, at: int, end: int) -> tuple[Any, int]:
     """(value, next position); next position -1 past the end."""
     value = np.int64(0)
@@ -128,6 +129,77 @@ def edge_keys(page: Bytes, usable: int) -> tuple[Any, Any, bool]:
     return first, last, True
 
 
+@njit(cache=True, nogil=True, counts=False)
+def _highest(data: Bytes, at: Any, count: int) -> Any:
+    """The highest of so many bytes from data[at] on."""
+    highest = np.uint8(0)
+    for k in range(count):  # of this form the compiler makes vector instructions
+        highest = max(highest, data[at + np.uint64(k)])
+    return highest
+
+
+@njit(cache=True, nogil=True, counts=False)
+def _decode_cells(data: Bytes, kind_at: Any, body: Any, goal: Ints, values: Floats, line: Any) -> Any:
+    """Every column's number to its place in `values`; returns where in `data` the row ends."""
+    n_columns = np.uint64(len(goal))
+    column = np.uint64(0)
+    while column < n_columns:
+        kind = np.uint64(data[kind_at + column])
+        word = load_big_endian(data, body)
+        number = double_of(word) if kind == REAL else np.float64((word >> _SHIFT[kind]) & _MASK[kind]) + _PLUS[kind]
+        values[np.uint64(goal[column]) + line] = number
+        body += _WIDTH[kind]
+        column += _STEP
+    return body
+
+
+@njit(cache=True, nogil=True, counts=False)
+def _clock_of(data: Bytes, kind_at: Any, body: Any, clock_at: Any) -> Any:
+    """The integer that the clock's cell holds, stored as one or not; NO_CLOCK for NULL, for fractions and past CLOCK_LIMIT."""
+    for column in range(clock_at):
+        body += _WIDTH[data[kind_at + np.uint64(column)]]
+    kind = data[kind_at + clock_at]
+    word = load_big_endian(data, body)
+    if kind == REAL:
+        number = double_of(word)
+        return np.int64(number) if abs(number) < CLOCK_LIMIT and number == np.floor(number) else np.int64(NO_CLOCK)
+    clock = ((word >> _SHIFT[kind]) & _MASK[kind]) + np.int64(kind == LAST_KIND)
+    return clock if kind != 0 and -CLOCK_LIMIT < clock < CLOCK_LIMIT else np.int64(NO_CLOCK)
+
+
+@njit(cache=True, nogil=True, counts=False)
+def _decode_page(
+    data: Bytes, base: int, usable: int, goal: Ints, clock_at: int, clock: Ints, rowid: Ints, values: Floats, row: int
+) -> int:
+    """The row after the page's last, or -1. `data` goes on for AHEAD bytes a column after the page."""
+    end = base + usable
+    n = np.int64(data[base + 3]) * 256 + data[base + 4]
+    if data[base] != LEAF or 8 + 2 * n > usable or row + n > len(clock):
+        return -1
+    for i in range(n):
+        pointer = base + 8 + 2 * i
+        at = base + np.int64(data[pointer]) * 256 + data[pointer + 1]
+        payload, at = read_varint(data, at, end)
+        if at < 0 or payload > usable - 35 or payload < 1:
+            return -1
+        key, at = read_varint(data, at, end)
+        if at < 0 or at + payload > end or (row > 0 and key <= rowid[row - 1]):
+            return -1
+        stop = at + payload
+        header, kinds = read_varint(data, at, stop)
+        if kinds < 0 or header > payload or at + header - kinds != len(goal):  # one byte a column: numbers and NULL only
+            return -1
+        kind_at, body, line = np.uint64(kinds), np.uint64(at + header), np.uint64(row)
+        if _highest(data, kind_at, len(goal)) > LAST_KIND:
+            return -1
+        if _decode_cells(data, kind_at, body, goal, values, line) != np.uint64(stop):
+            return -1
+        clock[line] = _clock_of(data, kind_at, body, np.uint64(clock_at))
+        rowid[line] = key
+        row += 1
+    return row
+
+
 @njit(cache=True, nogil=True)
 def decode_leaves(
     pages: Bytes,
@@ -144,7 +216,7 @@ def decode_leaves(
     """Decodes the leaf pages that start there into row, row + 1, ... of the arrays.
 
     goal: (n_file_columns,) where in `values` (flat) row 0 of each file column goes; clock_at: the column that goes to `clock`
-    instead. Returns the rows decoded, or -1: not plain or malformed.
+    besides. Returns the rows decoded, or -1: not plain or malformed.
     """
     start = row
     ahead = AHEAD * (len(goal) + 1)
@@ -158,60 +230,3 @@ def decode_leaves(
         if row < 0:
             return -1
     return row - start
-
-
-@njit(cache=True, nogil=True)
-def _clock_of(kind: Any, whole: Any, number: Any) -> Any:
-    """The integer that a cell holds, stored as one or not; NO_CLOCK for NULL, for fractions and past CLOCK_LIMIT."""
-    if kind == REAL:
-        return np.int64(number) if abs(number) < CLOCK_LIMIT and number == np.floor(number) else np.int64(NO_CLOCK)
-    clock = whole + np.int64(kind == LAST_KIND)
-    return clock if kind != 0 and -CLOCK_LIMIT < clock < CLOCK_LIMIT else np.int64(NO_CLOCK)
-
-
-@njit(cache=True, nogil=True)
-def _decode_page(
-    data: Bytes, base: int, usable: int, goal: Ints, clock_at: int, clock: Ints, rowid: Ints, values: Floats, row: int
-) -> int:
-    """The row after the page's last, or -1. `data` goes on for AHEAD bytes a column after the page."""
-    end = base + usable
-    n = np.int64(data[base + 3]) * 256 + data[base + 4]
-    if data[base] != LEAF or 8 + 2 * n > usable or row + n > len(clock):
-        return -1
-    n_columns = np.uint64(len(goal))
-    clock_column = np.uint64(clock_at)
-    for i in range(n):
-        pointer = base + 8 + 2 * i
-        at = base + np.int64(data[pointer]) * 256 + data[pointer + 1]
-        payload, at = read_varint(data, at, end)
-        if at < 0 or payload > usable - 35 or payload < 1:
-            return -1
-        key, at = read_varint(data, at, end)
-        if at < 0 or at + payload > end or (row > 0 and key <= rowid[row - 1]):
-            return -1
-        stop = at + payload
-        header, kinds = read_varint(data, at, stop)
-        if kinds < 0 or header > payload or at + header - kinds != len(goal):  # one byte a column: numbers and NULL only
-            return -1
-        kind_at = np.uint64(kinds)
-        body = np.uint64(at + header)
-        line = np.uint64(row)
-        worst = np.uint64(0)
-        column = np.uint64(0)
-        while column < n_columns:
-            kind = np.uint64(data[kind_at + column])
-            word = load_big_endian(data, body)
-            whole = (word >> _DECODE[kind, _SHIFT]) & _DECODE[kind, _MASK]
-            number = double_of(word) if kind == REAL else np.float64(whole) + double_of(_DECODE[kind, _PLUS])
-            if column == clock_column:
-                clock[line] = _clock_of(kind, whole, number)
-            else:
-                values[np.uint64(goal[column]) + line] = number
-            body += np.uint64(_WIDTH[kind])
-            worst = max(worst, kind)
-            column += _STEP
-        if body != np.uint64(stop) or worst > LAST_KIND:
-            return -1
-        rowid[line] = key
-        row += 1
-    return row

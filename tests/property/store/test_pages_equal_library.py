@@ -175,6 +175,25 @@ def test_text_and_blobs_go_through_the_library(tmp_path_factory, rows, odd):
     assert answer.text == library.text
 
 
+@pytest.mark.parametrize("clock_at", [0, 1, 17, 44])
+@pytest.mark.parametrize("clock", [20240102090000, None, 1, 0, 7.5, 20240102090000.0])
+def test_the_clock_may_stand_anywhere_among_the_columns(tmp_path, clock_at, clock):
+    path = tmp_path / "t.db"
+    names = [*NAMES[1:]]
+    names.insert(clock_at, NAMES[0])
+    body = ", ".join(f'"{name}"' for name in names)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f'CREATE TABLE "000001" ({body})')
+        for key, *values in random_rows(0, 50, 5):
+            row = [*values[1:]]
+            row.insert(clock_at, values[0] if key % 2 else clock)
+            connection.execute(f'INSERT INTO "000001" VALUES ({",".join("?" * 45)})', row)
+        connection.commit()
+    fast, _, library = both(path)
+    assert fast is not None
+    assert same(fast, library)
+
+
 @pytest.mark.parametrize("reserved", [0, 8, 32])
 def test_bytes_reserved_at_the_end_of_pages_are_left_alone(tmp_path, reserved):
     path = tmp_path / "t.db"
