@@ -111,10 +111,9 @@ def winners(trials: pd.DataFrame, variables: Sequence[str], clusters: pd.Series)
 
     clusters: trial -> cluster; trials that it lacks are left out, unless it is empty: then every trial is a cluster.
     """
-    good = top_trials(trials, variables, len(trials))
     if clusters.empty:
-        return good.assign(alike=1)
-    good = good[good["trial"].isin(clusters.index)]
+        return top_trials(trials, variables, len(trials)).assign(alike=1)
+    good = top_trials(trials[trials["trial"].isin(clusters.index)], variables, len(clusters))
     cluster = good["trial"].map(clusters)
     return good.assign(alike=cluster.map(cluster.value_counts()))[~cluster.duplicated()]
 
