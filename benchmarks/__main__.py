@@ -19,6 +19,8 @@ MODULES = {
     "reload": "benchmarks.reload",
     "kernel-per-core": "benchmarks.kernel",
     "search-overhead": "benchmarks.search_overhead",
+    "overhead-us": "benchmarks.overhead",
+    "study-million-minutes": "benchmarks.study",
     "grid-rare": "benchmarks.planned",
     "grid-medium": "benchmarks.planned",
     "grid-dense": "benchmarks.planned",
