@@ -63,7 +63,7 @@ execution: {{backend: {backend}, workers: 2, folder: run}}
 """
 BACKENDS = ("serial", "ray")
 SIZES = {"serial": (2_000, 150), "ray": (600, 40)}  # rows of the search, and of each window of the walk-forward
-VOLATILE = ("seconds", "folder", "report", "how")
+VOLATILE = ("seconds", "folder", "report", "how", "created", "command")
 PATIENCE_S = 600.0
 ORPHANS_S = 30.0
 
@@ -90,7 +90,7 @@ class Tally:
     differences: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     rounds: int = 0
-    left_behind: int = 0
+    left_behind: list[str] = field(default_factory=list)
 
 
 class Run:
@@ -126,19 +126,19 @@ class Run:
                 found.setdefault(kind, []).append(child)
         return found
 
-    def kill(self, victim: psutil.Process) -> int:
-        """SIGKILL; after the driver's, wait for its children to end, and end those that do not. Returns how many that were."""
+    def kill(self, victim: psutil.Process) -> list[str]:
+        """SIGKILL; after the driver's, wait for its children to end, and end those that do not. Returns what those are."""
         family = self._children()
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
-        return self._bury(family) if victim == self._driver else 0
+        return self._bury(family) if victim == self._driver else []
 
-    def end(self) -> int:
+    def end(self) -> None:
         """Whatever happened, nothing of it runs on."""
         family = self._children()
         with contextlib.suppress(psutil.NoSuchProcess):
             self._driver.kill()
-        return self._bury(family)
+        self._bury(family)
 
     def said(self) -> str:
         self._said.seek(0)
@@ -150,13 +150,15 @@ class Run:
         except psutil.NoSuchProcess:
             return []
 
-    def _bury(self, family: list[psutil.Process]) -> int:
+    def _bury(self, family: list[psutil.Process]) -> list[str]:
         self._process.wait()
         _, alive = psutil.wait_procs(family, ORPHANS_S)
+        names = []
         for process in alive:
             with contextlib.suppress(psutil.NoSuchProcess):
+                names.append(process.name())
                 process.kill()
-        return len(alive)
+        return names
 
 
 def environment() -> dict[str, str]:
@@ -234,17 +236,17 @@ def contents(run: Path) -> dict[str, str]:
     for name in ("trials.parquet", "trades.csv"):
         found[name] = hashlib.sha256((run / "report" / name).read_bytes()).hexdigest()
     record = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    for name, value in record.items():
-        if name not in VOLATILE:
-            found[f"result.json: {name}"] = json.dumps(lasting(value), sort_keys=True, ensure_ascii=False)
-    return found
+    return found | dict(leaves("result.json", record))
 
 
-def lasting(value: Any) -> Any:
-    """Without when and where."""
-    if isinstance(value, dict):
-        return {name: lasting(item) for name, item in value.items() if name not in ("created", "command", "seconds")}
-    return [lasting(item) for item in value] if isinstance(value, list) else value
+def leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every number and text of a record, without when and where."""
+    if isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if key not in VOLATILE:
+                yield from leaves(f"{name}.{key}", item)
+    else:
+        yield name, repr(value)
 
 
 def of_ledger(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -272,8 +274,9 @@ def of_ledger(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def differences(found: dict[str, str], expected: dict[str, str]) -> list[str]:
-    """Names of what is not the same."""
-    return [name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name)]
+    """What is not the same, by its name."""
+    names = [name for name in sorted({*found, *expected}) if found.get(name) != expected.get(name)]
+    return [f"{name}: {found.get(name)}, undisturbed {expected.get(name)}" for name in names]
 
 
 def measure(kills: int, backends: list[str], seed: int, folder: Path) -> Tally:
@@ -289,7 +292,9 @@ def measure(kills: int, backends: list[str], seed: int, folder: Path) -> Tally:
             tally.rounds += 1
             place = prepare(folder / f"{backend}-{tally.rounds}", market, backend)
             killed_and_resumed(place, backend, whole_s, chance, tally, wanted - len(tally.kills))
-            tally.differences += [f"round {tally.rounds}: {name}" for name in differences(contents(place / "run"), expected)]
+            tally.differences += [
+                f"{backend} round {tally.rounds}: {name}" for name in differences(contents(place / "run"), expected)
+            ]
     return tally
 
 
@@ -309,7 +314,9 @@ def main(arguments: list[str]) -> int:
     print(f"runs that ended by themselves with an error: {len(tally.failures)}; processes left behind: {tally.left_behind}")
     for failure in tally.failures:
         print(f"  {failure}")
-    print("every round equals the undisturbed run" if not tally.differences else f"NOT EQUAL: {tally.differences}")
+    print("every round equals the undisturbed run" if not tally.differences else "NOT EQUAL:")
+    for difference in tally.differences:
+        print(f"  {difference}")
     if options.json:
         options.json.write_text(json.dumps(asdict(tally), indent=1, ensure_ascii=False), encoding="utf-8")
     return 1 if tally.differences else 0
