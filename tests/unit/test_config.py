@@ -108,7 +108,7 @@ def test_a_file_without_sections_is_refused(write, content):
         ("search:\n  seed: 4294967296\n", 8, "less than or equal to 4294967295"),
         ("search:\n  islands: 0\n", 8, "greater than or equal to 1"),
         ("search:\n  islands: 100000\n", 8, "less than or equal to 1024"),
-        ("search:\n  sampler: tpee\n", 8, "'two_stage', 'genetic', 'cmaes', 'grid', 'coordinate' or 'optuna'"),
+        ("search:\n  sampler: tpee\n", 8, "'genetic', 'structure', 'cmaes', 'grid', 'coordinate' or 'optuna'"),
         ("search:\n  objective: XX\n", 8, "'TP', 'TPI'"),
         ("search:\n  time_limit_s: 0\n", 8, "greater than 0"),
         ("search:\n  time_limit_s: .inf\n", 8, "finite number"),
@@ -392,3 +392,29 @@ def test_a_limit_on_memory_is_shared_by_the_workers_and_belongs_to_no_result(wri
     assert plain.execution.memory(4) is None
     assert plain.config_id() == limited.config_id()
     assert "run.yaml:8: execution.max_memory: 'lots' is no size" in refusal(write("execution:\n  max_memory: lots\n"))
+
+
+def test_a_structure_without_a_file_has_no_terms(write):
+    told = refusal(write("structure: {price: 1}\n"))
+    assert "structure: no terms: name a file in one of library, sell_library, buy_lines, sell_lines" in told
+
+
+def test_files_of_a_structure_hold_from_where_the_file_is_and_are_no_identity(write, tmp_path):
+    one = load_config(write("structure: {library: terms.txt, price: 1}\n"))
+    assert one.structure is not None
+    assert one.structure.library == str(tmp_path / "terms.txt")
+    assert one.structure.buy_lines == ""
+    other = one.model_copy(update={"structure": one.structure.model_copy(update={"library": "elsewhere.txt"})})
+    dearer = one.model_copy(update={"structure": one.structure.model_copy(update={"price": 2.0})})
+    assert other.config_id() == one.config_id() != dearer.config_id()
+
+
+def test_an_account_is_part_of_a_run_and_a_run_without_one_is_what_it_was(write):
+    plain = load_config(write("walk_forward:\n  purge_days:\n"))
+    assert plain.account is None
+    assert "account" not in plain.identity()
+    assert plain.walk_forward.purge_days is None
+    held = load_config(write("walk_forward:\n  purge_days:\naccount: {cash: 10000000, max_holdings: 5}\n"))
+    assert held.config_id() != plain.config_id()
+    assert "greater than 0" in refusal(write("account: {cash: 0, max_holdings: 5}\n"))
+    assert "max_holdings" in refusal(write("account: {cash: 1}\n"))
