@@ -36,10 +36,10 @@ from stom_ray.simulate import Edge, SimulateConfig, simulate
 from stom_ray.store.load import load_panel, select
 from stom_ray.store.panel import Selection
 
-EDGE = "{strength}bp/120s/steady strength>110 buy_ratio>2.5 rate_angle(30)>6"
+EDGE = "{strength}bp/30s/episode strength>110 buy_ratio>2.5 rate_angle(30)>6"
 PLANTED = ("체결강도 > 110", "초당매수수량 > 초당매도수량 * 2.5", "등락율각도(30) > 6")
 BUY = "매수 = True\nif 매수:\n    self.Buy()\n"
-SELL = "매도 = False\nif 보유시간 > 120:\n    매도 = True\nif 매도:\n    self.Sell()\n"
+SELL = "매도 = False\nif 보유시간 > 30:\n    매도 = True\nif 매도:\n    self.Sell()\n"
 LIBRARY = """
 체결강도 > {80..140 by 5}
 체결강도평균({30 | 60 | 120 | 300}) > {80..140 by 5}
