@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,10 @@ from stom_ray.store.panel import Panel, Selection
 TRADES_PER_BLOCK = 4_000_000
 FIRST_BLOCK_ROWS = 128
 MOST_BLOCK_ROWS = 1_024
+TRADES_FOR_THREADS = 20_000
+PARTS_PER_THREAD = 4
+
+T = TypeVar("T")
 
 Backend = Literal["auto", "reference", "cpu", "cuda"]
 
@@ -40,23 +46,42 @@ class FoldedTable(ScoreTable):
 
 @dataclass(frozen=True)
 class Scoring:
-    """How trades become figures. betting: KRW an entry. folds: train and valid side of each fold in turn, empty = none."""
+    """How trades become figures. betting: KRW an entry. folds: train and valid side of each fold in turn, empty = none.
+
+    threads: among which candidates are divided; that changes no bit, because each one's figures are its own.
+    """
 
     betting: float
     folds: tuple[Fold, ...] = ()
+    threads: int = 1
 
     def table(self, result: RunResult, n: int, selected: Panel, days: Ints | None = None) -> ScoreTable:
         """Figures of n candidates; those with a fault are failed. days: as if only these trading days had been run."""
         failed = np.zeros(n, dtype=np.bool_)
         reasons = {fault.candidate: fault.message for fault in result.faults}
         failed[list(reasons)] = True
-        figures, daily = score(result.trades, n, selected, betting=self.betting, days=days)
+        parts = list(candidate_parts(result.trades, n, self.threads))
+
+        def scored(part: tuple[Trades, int]) -> tuple[Floats, Floats]:
+            return score(*part, selected, betting=self.betting, days=days)
+
+        def folded(part: tuple[Trades, int]) -> Floats:
+            return score_folds(*part, selected, self.folds, betting=self.betting)
+
+        found = self._each(scored, parts)
+        figures, daily = np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
         figures[failed], daily[failed] = np.nan, np.nan
         if not self.folds:
             return ScoreTable(figures, daily, failed, reasons)
-        folds = score_folds(result.trades, n, selected, self.folds, betting=self.betting)
+        folds = np.concatenate(self._each(folded, parts), axis=1)
         folds[:, failed] = np.nan
         return FoldedTable(figures, daily, failed, reasons, folds)
+
+    def _each(self, work: Callable[[tuple[Trades, int]], T], parts: Sequence[tuple[Trades, int]]) -> list[T]:
+        if len(parts) == 1:
+            return [work(parts[0])]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(work, parts))
 
 
 class SerialEvaluator:
@@ -82,7 +107,7 @@ class SerialEvaluator:
             strategy, selection, config, backend=backend, threads=threads, max_memory=max_memory, counting=False
         )
         self._how = self._engine.how
-        self._scoring = Scoring(config.betting, tuple(folds))
+        self._scoring = Scoring(config.betting, tuple(folds), threads)
         self._block_rows = FIRST_BLOCK_ROWS
         self._kernel_s = 0.0
 
@@ -157,6 +182,22 @@ class SerialEvaluator:
     def _most_rows(self, rows: int) -> int:
         """Under a limit no more than twice the rows that fitted."""
         return MOST_BLOCK_ROWS if self._how.max_memory is None else 2 * rows
+
+
+def candidate_parts(trades: Trades, n: int, threads: int) -> Iterator[tuple[Trades, int]]:
+    """Consecutive candidates with their trades and how many they are; a few parts a thread, one part where that does not pay."""
+    n_parts = min(n, PARTS_PER_THREAD * threads) if threads > 1 and len(trades) > TRADES_FOR_THREADS else 1
+    if n_parts <= 1:
+        yield trades, n
+        return
+    # By trades, not by candidates: those decide the time.
+    at = np.searchsorted(np.linspace(0, len(trades), n_parts + 1)[1:-1], np.bincount(trades.candidate, minlength=n).cumsum())
+    firsts = np.searchsorted(at, np.arange(n_parts + 1))
+    for first, last in itertools.pairwise(firsts.tolist()):
+        if last > first:
+            start, end = np.searchsorted(trades.candidate, [first, last])
+            mine = {name: values[start:end] for name, values in vars(trades).items()}
+            yield replace(Trades(**mine), candidate=mine["candidate"] - first), last - first
 
 
 def block_rows(trades: int, rows: int) -> int:
