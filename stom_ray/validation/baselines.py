@@ -1,9 +1,13 @@
-"""What random entries would have earned: as many trades in the same sessions, held as long, priced as the engine prices them.
+"""What random entries would have earned: as many trades, held as long, in random sessions, priced as the engine prices them.
 
 A round trip buys on a row at what the asks ask, and sells on the first row at least so many seconds later on which the bids take
 the whole holding; on the day's last row it is sold by force (spec/engine.md §6). The winner's own entries, priced so, give the
-winner's own profit. What random entries cannot match is when the winner buys; which stocks and days it chose, how often it traded
-and how long it held are theirs as well.
+winner's own profit. What random entries cannot match is where and when the winner buys; how often it traded, how many of its
+trades shared a session and how long it held are theirs as well.
+
+Not in the same sessions: which those are is known only when the winner has bought. Of a rule that buys after a rise they are the
+sessions with a rise, and random entries in them would earn it with hindsight (in a market without costs, in which every entry is
+worth nothing, 1.6M KRW where the winner earned .7M).
 """
 
 from __future__ import annotations
@@ -127,9 +131,10 @@ class RandomEntries:
 def random_entries(market: RoundTrips, trades: Trades, *, draws: int = 1000, seed: int) -> RandomEntries:
     """Distribution of the profit of random entries in the place of one candidate's trades.
 
-    In every session as many entries as there are trades, with their holding times in random order; rows are drawn from the
-    allowed ones, so that no two are held at once and each can be sold in time. The same seed gives the same draws. Raises
-    ConfigError: no trade, no draw, trades of several candidates.
+    The trades of a session become as many entries of another one, drawn at random from all that have allowed rows and room, none
+    twice; their holding times come in random order. Rows are drawn from the allowed ones, so that no two are held at once and
+    each can be sold in time. The same seed gives the same draws. Raises ConfigError: no trade, no draw, trades of several
+    candidates.
     """
     if len(trades) == 0 or np.any(trades.candidate != trades.candidate[0]):
         raise ConfigError(
@@ -138,16 +143,20 @@ def random_entries(market: RoundTrips, trades: Trades, *, draws: int = 1000, see
     if draws < 1:
         raise ConfigError(f"draws is {draws}: expected at least 1")
     order = np.argsort(trades.session, kind="stable")
-    sessions, starts = np.unique(trades.session[order], return_index=True)
-    allowed = [np.flatnonzero(market.allowed[market.offsets[s] : market.offsets[s + 1]]) + market.offsets[s] for s in sessions]
+    traded, starts = np.unique(trades.session[order], return_index=True)
+    first, last = market.offsets[:-1], market.offsets[1:]
+    counts = np.concatenate([[0], np.cumsum(market.allowed)])
+    sessions = np.union1d(np.flatnonzero(counts[last] > counts[first]), traded)
+    allowed = np.flatnonzero(market.allowed)
+    bounds = np.append(counts[first[sessions]], counts[last[sessions[-1]]])
     profits = np.zeros(draws)
     unplaced = draw_all(
         market.market,
         sessions,
         np.append(starts, len(order)),
         trades.hold_s[order],
-        np.concatenate(allowed),
-        np.cumsum([0, *(len(rows) for rows in allowed)]),
+        allowed,
+        bounds,
         np.random.default_rng(seed),
         profits,
     )

@@ -16,6 +16,7 @@ Market = tuple[Ints, Floats, Floats, Floats, FiveColumns, FiveColumns, int, Floa
 # offsets, seconds, entry, price, bid prices, bid sizes, bid levels, costs: as `RoundTrips`
 
 ORDERS = 20  # random orders of the holding times that are tried before the order of the trades themselves
+SESSIONS = 20  # random sessions that are tried until one has room for the entries of another
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -67,27 +68,34 @@ def draw_all(
 ) -> int:
     """Adds to profits (draws,) what random entries earn; returns how many found no room.
 
-    sessions: (n,) those with trades; hold_s[firsts[i] : firsts[i + 1]] the holding times in the i-th, in the order of the
-    trades, and allowed[bounds[i] : bounds[i + 1]] its rows that may be bought on, rising.
+    sessions: (m,) all that may be bought in, at least as many as have trades; allowed[bounds[j] : bounds[j + 1]] the rows of the
+    j-th that may be bought on, rising. hold_s[firsts[i] : firsts[i + 1]] the holding times of the i-th session with trades, in
+    the order of the trades.
     """
     unplaced = longest = 0
-    for i in range(len(sessions)):
+    for i in range(len(firsts) - 1):
         longest = max(longest, firsts[i + 1] - firsts[i])
+    order = np.arange(len(sessions))
     holds, earliest, latest = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     for draw in range(len(profits)):
-        for i in range(len(sessions)):
+        for i in range(len(firsts) - 1):
             n = firsts[i + 1] - firsts[i]
-            rows = allowed[bounds[i] : bounds[i + 1]]
             fitting = 0
-            for attempt in range(ORDERS + 1):
-                for k in range(n):
-                    holds[k] = hold_s[firsts[i] + k]
-                if attempt < ORDERS:
-                    _shuffle(holds, n, rng)
-                fitting = _room(market, sessions[i], rows, holds, n, earliest, latest)
+            for _ in range(SESSIONS):
+                other = i + int(rng.random() * (len(order) - i))  # none of those that have entries of this draw already
+                order[i], order[other] = order[other], order[i]
+                rows = allowed[bounds[order[i]] : bounds[order[i] + 1]]
+                for attempt in range(ORDERS + 1):
+                    for k in range(n):
+                        holds[k] = hold_s[firsts[i] + k]
+                    if attempt < ORDERS:
+                        _shuffle(holds, n, rng)
+                    fitting = _room(market, sessions[order[i]], rows, holds, n, earliest, latest)
+                    if fitting == n:
+                        break
                 if fitting == n:
                     break
-            placed, earned = _place(market, sessions[i], rows, holds, fitting, earliest, latest, rng)
+            placed, earned = _place(market, sessions[order[i]], rows, holds, fitting, earliest, latest, rng)
             unplaced += n - placed
             profits[draw] += earned
     return unplaced

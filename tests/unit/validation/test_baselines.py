@@ -134,12 +134,27 @@ def test_a_sale_waits_for_bids_as_the_engine_does(make_panel):
     assert profits.tolist() == [1009 - 1001, 1064 - 1001, 1121 - 1001]
 
 
-def test_every_session_keeps_its_own_number_of_entries(make_panel):
+def test_entries_that_share_a_session_go_to_any_session_together(make_panel):
     bids = {f"매수호가{level}": np.repeat([1001.0 + 1, 1001.0 + 100], 30) for level in range(1, 6)}
     panel = make_panel([("000001", 20230102, 30), ("000001", 20230103, 30)], **bids)
     market = round_trips(everything(panel), EngineConfig(betting=1_000.0, costs="custom:0,0"), gate=1)
     trades = held([1, 0, 0], [30, 0, 10], [5, 5, 5])
-    assert set(random_entries(market, trades, draws=100, seed=1).profits) == {102.0}
+    found = random_entries(market, trades, draws=2_000, seed=1)
+    assert set(found.profits) == {102.0, 201.0}
+    assert np.mean(found.profits == 102.0) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_rule_that_buys_after_a_rise_is_not_compared_with_the_rise(make_panel):
+    # Each session rises before its middle or falls, and then stands still: who buys after the rise earns nothing.
+    rng = np.random.default_rng(5)
+    step = np.where(rng.random(200) < 0.5, 30.0, -30.0)
+    price = np.concatenate([1000.0 + s * (np.arange(40) >= 20) for s in step])
+    columns = {f"매수호가{level}": price for level in range(1, 6)} | {f"매도호가{level}": price for level in range(1, 6)}
+    sessions = [("000001", 20230000 + at, 40) for at in range(200)]
+    market = round_trips(everything(make_panel(sessions, 현재가=price, **columns)), EngineConfig(costs="custom:0,0"), gate=1)
+    risen = np.flatnonzero(step > 0)
+    found = random_entries(market, held(risen, 40 * risen + 22, [10] * len(risen)), draws=400, seed=1)
+    assert abs(found.profits.mean()) < 3 * found.profits.std() / np.sqrt(10)
 
 
 def test_good_timing_is_told_from_chance(make_panel):
