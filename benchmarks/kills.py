@@ -98,10 +98,11 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-W", "ignore", "-m", "stom_ray.cli.main", "search", "run.yaml", "--resume"]
-        self._said = (folder / "said.txt").open("w+", encoding="utf-8")
-        self._process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.DEVNULL, stderr=self._said, start_new_session=True, env=environment()
-        )
+        self._said = folder / "said.txt"
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True, env=environment()
+            )
         self._driver = psutil.Process(self._process.pid)
         self._began = time.monotonic()
 
@@ -141,8 +142,7 @@ class Run:
         self._bury(family)
 
     def said(self) -> str:
-        self._said.seek(0)
-        return self._said.read()[-600:].strip()
+        return self._said.read_text(encoding="utf-8", errors="replace")[-600:].strip()
 
     def _children(self) -> list[psutil.Process]:
         try:
