@@ -69,6 +69,17 @@ class Moves:
             self._trim(rng, child)
         return found
 
+    def neighbours(self, row: Floats) -> Floats:
+        """(n, n_vars): every row with one list at another place, and no more than `most` terms."""
+        counts = np.where(self.is_interval, 0, self.high + 1).astype(np.int64)
+        columns = np.repeat(np.arange(len(row)), counts)
+        places = np.concatenate([np.arange(count) for count in counts])
+        other = places != row[columns]
+        found = np.tile(row, (int(other.sum()), 1))
+        found[np.arange(len(found)), columns[other]] = places[other]
+        few: Floats = found[(found[:, self.is_switch] != 0).sum(axis=1) <= self.most]
+        return few
+
     def random_rows(self, rng: np.random.Generator, present: Floats, n: int) -> Floats:
         """(n, n_vars): 1 to `most` random terms each, all else at the present position."""
         found = np.tile(present, (n, 1))

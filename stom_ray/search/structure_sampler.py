@@ -21,6 +21,7 @@ POPULATION = 200
 MOST = 6
 ALIKE = 4  # rows of the population that may use the same terms
 MAX_BROODS = 16
+CENTRES = 10  # best rows whose neighbours are asked for one by one
 
 
 class StructureSampler:
@@ -28,8 +29,9 @@ class StructureSampler:
 
     1. Every row that is one change away from the present values: each term alone with each of its thresholds.
     2. Pairs: the `partners` variables that were best alone, each with `levels` of its best values, all with all.
-    3. Children (`structure_moves`) of the `population` best rows, of which at most `ALIKE` use the same terms; no row has more
-       than `most` terms. What the broods leave open is filled with random terms, and at last with random rows.
+    3. Half of a batch: every row one change away from the best row, then from the next best. The rest: children
+       (`structure_moves`) of the `population` best rows, of which at most `ALIKE` use the same terms. No row has more than `most`
+       terms. What the broods leave open is filled with random terms, and at last with random rows.
 
     Without switches in the space all of this holds for its lists of values; intervals are moved in the third stage only.
     """
@@ -63,6 +65,7 @@ class StructureSampler:
         self._scores: Floats = np.empty(0)
         self._singles = space.decode(self._changed([((column, place),) for column, place in self._single_changes()]))
         self._pairs: ParamMatrix | None = None
+        self._surrounded: set[bytes] = set()  # rows whose neighbours were all asked for
 
     def ask(self, batch: int, n: int, seen: AbstractSet[bytes]) -> ParamMatrix:
         fresh: set[bytes] = set()
@@ -140,7 +143,7 @@ class StructureSampler:
     # The third stage
 
     def _bred(self, rng: np.random.Generator, n: int, seen: AbstractSet[bytes], fresh: set[bytes]) -> ParamMatrix:
-        parts: list[ParamMatrix] = []
+        parts = self._beside(n // 2, seen, fresh)
         good = self._good_alone()
         for brood in range(MAX_BROODS + 1):
             if len(fresh) >= n:
@@ -152,6 +155,18 @@ class StructureSampler:
             parts.append(unseen_rows(self._space.decode(children), n - len(fresh), seen, fresh))
         parts.append(draw_unseen(self._space, rng, n - len(fresh), seen, fresh))
         return stack(parts, len(self._space.variables))
+
+    def _beside(self, n: int, seen: AbstractSet[bytes], fresh: set[bytes]) -> list[ParamMatrix]:
+        """Up to n neighbours of the best rows that were not asked for, the best row's first."""
+        parts: list[ParamMatrix] = []
+        for row in self._pool[:CENTRES]:
+            if row.tobytes() in self._surrounded or len(fresh) >= n:
+                continue
+            found = unseen_rows(self._space.decode(self._moves.neighbours(row)), n - len(fresh), seen, fresh)
+            if len(found) == 0:
+                self._surrounded.add(row.tobytes())
+            parts.append(found)
+        return parts
 
 
 def _best_places(scores: Floats, levels: int) -> list[int]:
