@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=120.0)
     parser.add_argument("--price", type=float, default=0.5)
     parser.add_argument("--batch", type=int, default=1000)
-    parser.add_argument("--evaluations", type=int, default=1_000_000)
+    parser.add_argument("--evaluations", type=int, default=16_000)
     parser.add_argument("--patience", type=int, default=30)
     parser.add_argument("--limit", type=float, default=280.0)
     parser.add_argument("--threads", type=int, default=1)
