@@ -20,6 +20,7 @@ from stom_ray.runs.register import Days, Register
 from stom_ray.runs.winner import Winner, kept_shares
 from stom_ray.search.daily_file import Returns
 from stom_ray.search.study import StudyResult
+from stom_ray.search.table import TrialTable
 from stom_ray.validation.account import AccountResult
 from stom_ray.validation.bootstrap import FEWEST_DAYS
 from stom_ray.validation.card import Card, card
@@ -80,6 +81,14 @@ def judge(winner: Winner, searched: Searched, register: Register, unseen: Unseen
         order_drawdowns=winner.order_drawdowns(),
     )
     return Judged(card(evidence), stress, account)
+
+
+def in_order(daily: Returns, table: TrialTable) -> Returns:
+    """Daily returns in the order of the table: on disk they are in that of who finished first, which may decide nothing. A copy
+    only where the two differ.
+    """
+    ordered = np.array_equal(table.daily_row, np.arange(len(daily)))
+    return daily if ordered else daily[table.daily_row]
 
 
 def other_trials(register: Register, searched: Searched) -> tuple[tuple[Returns, ...], int]:

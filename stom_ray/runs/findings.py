@@ -29,7 +29,7 @@ from stom_ray.reports.data import (
 )
 from stom_ray.reports.data import Searched as SearchedOver
 from stom_ray.runs.counted import Counted
-from stom_ray.runs.evidence import Judged, Searched, Unseen, capital_of, compared, judge, winner_clusters
+from stom_ray.runs.evidence import Judged, Searched, Unseen, capital_of, compared, in_order, judge, winner_clusters
 from stom_ray.runs.played import Played, play, stitch
 from stom_ray.runs.subject import Subject, title_of
 from stom_ray.runs.winner import Winner
@@ -37,6 +37,7 @@ from stom_ray.schema.costs import cost_model
 from stom_ray.search.base import FIGURES
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.study import StudyResult
+from stom_ray.search.table import trial_table
 from stom_ray.store.panel import Panel
 from stom_ray.validation.walk_forward import Scored as WindowScore
 from stom_ray.validation.walk_forward import WalkForwardResult, WindowResult
@@ -70,7 +71,8 @@ def found(
     judged = None
     if study is not None and best is not None:
         winner = Winner(subject, study.table.rows(best_row), best, subject.selection)
-        judged = judge(winner, Searched(study.study_id, study.daily, counted.among(study.days)), register, unseen)
+        returns = in_order(study.daily, study.table)
+        judged = judge(winner, Searched(study.study_id, returns, counted.among(study.days)), register, unseen)
     elif study is None and forward and forward.windows:
         judged = judge(*_last_window(subject, folder, forward, counted), register, unseen)
     data = ReportData(
@@ -130,7 +132,8 @@ def _last_window(subject: Subject, folder: Path, forward: WalkForwardResult, cou
     book = Ledger.read(folder / "walk-forward" / name / "ledger.bin")
     part = subject.on((int(book.days[0]), int(book.days[-1])))
     winner = Winner(subject, last.best, play(subject, last.best, part), part)
-    return winner, Searched(book.study_id, book.daily, counted.among(book.days))
+    returns = in_order(book.daily, trial_table(book.batches, len(subject.space.variables)))
+    return winner, Searched(book.study_id, returns, counted.among(book.days))
 
 
 def _compared(subject: Subject, parts: Sequence[tuple[str, Played | None, Played | None]]) -> dict[str, Compared]:
@@ -177,8 +180,6 @@ def _scored(subject: Subject, row: ParamMatrix | None, played: Played) -> Scored
 def _trials(subject: Subject, study: StudyResult | None) -> pd.DataFrame:
     width = len(subject.space.variables)
     if study is None:
-        from stom_ray.search.table import trial_table
-
         return _renamed(trial_table([], width).to_frame(), width)
     return _renamed(study.table.to_frame(), width)
 
