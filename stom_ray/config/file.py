@@ -142,6 +142,7 @@ engine:
 
 search:
   sampler: tpe                 # tpe, two_stage, genetic, cmaes, random, qmc, grid, coordinate (STOM's own), optuna (one a trial)
+                               # nsga2 and nsga3 weigh several objectives: objectives: [TG, -MDD] in the place of objective
   evaluations: 2000
   islands: 2                   # independent searches; part of the result, unlike workers
   batch: 200

@@ -28,6 +28,7 @@ from stom_ray.config.words import parse_weights
 from stom_ray.engine.types import EngineConfig
 
 ONE_SEQUENCE = ("coordinate", "grid", "optuna")
+SEVERAL = ("nsga2", "nsga3")  # objectives
 
 
 class RunConfig(Section):
@@ -59,12 +60,35 @@ class RunConfig(Section):
                 raise ValueError(f"{name}.evaluations is {planned} for {search.islands} islands: every island needs at least one")
         return self
 
+    @model_validator(mode="after")
+    def _objectives_go_together(self) -> RunConfig:
+        search = self.search
+        if search.objectives and search.objectives[0] != search.objective:
+            raise ValueError(
+                f"search.objective is {search.objective}, but search.objectives begins with {search.objectives[0]}: "
+                "leave search.objective out, the first of several ranks"
+            )
+        if search.sampler in SEVERAL and not search.objectives:
+            raise ValueError(
+                f"search.sampler {search.sampler} weighs objectives against each other, and there is one, {search.objective}: "
+                f"set search.objectives: [{search.objective}, -MDD], or use another sampler"
+            )
+        if search.objectives and self.structure:
+            raise ValueError(
+                "search.objectives and structure do not go together: a structure's terms are priced in one objective"
+            )
+        if search.objectives and self.walk_forward and self.walk_forward.scheme == "stom":
+            raise ValueError("walk_forward.scheme stom multiplies train by valid of one objective: leave search.objectives out")
+        return self
+
     def identity(self) -> dict[str, Any]:
         """All that changes results, without the files' places (their contents are hashed by the run)."""
         places: dict[str, Any] = {"execution": True, "data": {"path"}, "strategy": {"buy", "sell", "ranges"}}
         without = {name: True for name in ("account", "structure") if getattr(self, name) is None}
         if self.structure:
             places["structure"] = set(STRUCTURE_FILES)
+        if not self.search.objectives:
+            places["search"] = {"objectives"}
         return self.model_dump(mode="json", exclude=places | without)
 
     def config_id(self) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from stom_ray.config.words import parse_bytes, parse_span, parse_weights
 from stom_ray.engine.types import MAX_AVGTIME, MAX_BETTING
-from stom_ray.metrics.objectives import Limits
+from stom_ray.metrics.objectives import OBJECTIVES, Limits, check_aims
 from stom_ray.schema.costs import cost_model
 
 Sampler = Literal["tpe", "random", "qmc", "two_stage", "genetic", "structure", "cmaes", "grid", "coordinate", "optuna"]
@@ -153,6 +153,9 @@ class SearchSection(Section):
     batch: int = Field(default=200, ge=1, le=100_000)
     seed: int = Field(default=0, ge=0, le=MAX_SEED)
     objective: Objective = "TG"
+    objectives: tuple[str, ...] = Field(
+        default=(), description="several to weigh against each other, [TG, -MDD]: a minus = smaller is better, the first ranks"
+    )
     limits: LimitsSection = Field(default_factory=LimitsSection)
     patience: int | None = Field(default=None, ge=1, description="stop an island after so many batches without a better one")
     time_limit_s: float | None = Field(default=None, gt=0, description="stop at the first batch border after so many seconds")
@@ -160,8 +163,27 @@ class SearchSection(Section):
         default_factory=dict,
         description="of the sampler: tpe takes startup (random rows before it models) and history (rows modelled), two_stage "
         "wide (rows of its first stage in an island), survivors (best of them, around which it goes on) and modelled (rows of a "
-        "batch asked of TPE then), genetic population and tournament",
+        "batch asked of TPE then), genetic population and tournament, nsga2 and nsga3 population",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_objective_ranks(cls, content: Any) -> Any:
+        several = content.get("objectives") if isinstance(content, dict) else None
+        if content and isinstance(several, list | tuple) and several and content.get("objective") is None:
+            first = str(several[0]).upper()
+            return {**content, "objective": first} if first in OBJECTIVES else content
+        return content
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _are_aims(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+            raise ValueError("expected a list of names, [TG, -MDD]")
+        names = tuple(name.upper() for name in value)
+        if names:
+            check_aims(names)
+        return names
 
 
 class WalkForwardSection(Section):

@@ -1,4 +1,8 @@
-"""STOM's objectives over its figures, its limits, and its merge of cross-validation folds (spec/metrics.md, "Objectives")."""
+"""STOM's objectives over its figures, its limits, and its merge of cross-validation folds (spec/metrics.md, "Objectives").
+
+Where several objectives are weighed against each other, an aim is one of them: an objective, or a figure in capitals; with a
+minus in front smaller is better.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ Bounds = tuple[float, float]
 
 NO_TRADES = -2_000_000_000.0
 VIOLATION = -2_222_222_222.0
+MOST_AIMS = 6
 ANY: Bounds = (-np.inf, np.inf)
 
 
@@ -55,6 +60,19 @@ class Limits:
             allowed &= (value >= low) & (value <= high)
         return allowed
 
+    def excess(self, figures: ArrayLike) -> Floats:
+        """(...,) how far each row of figures (..., 15) is outside, 0 inside: the sum, over the bounds that it breaks, of how much
+        it is beyond, as a share of the bound (of 1 where the bound is nearer to 0). NaN stays.
+        """
+        table = np.asarray(figures, dtype=np.float64)
+        beyond = np.zeros(table.shape[:-1])
+        for name, bounds in self._items():
+            value = table[..., FIGURES.index(name)]
+            for bound, sign in zip(bounds, (-1.0, 1.0), strict=True):
+                if np.isfinite(bound):
+                    beyond = beyond + np.maximum(sign * (value - bound), 0.0) / max(abs(bound), 1.0)
+        return beyond
+
     def _items(self) -> list[tuple[str, Bounds]]:
         return [(field.name, getattr(self, field.name)) for field in fields(self)]
 
@@ -84,6 +102,39 @@ def objective(
         score = np.where(limits.allow(table), score, VIOLATION)
     score = np.where(columns["tc"] == 0, NO_TRADES, score)
     return np.asarray(np.where(np.isnan(columns["tc"]), np.nan, score), dtype=np.float64)
+
+
+def aim(name: str, figures: ArrayLike, *, betting: float = 1_000_000.0) -> Floats:
+    """(...,) one aim of rows of figures (..., 15), higher is better: figures are turned round by a minus. No limits bind here,
+    and rows without trades have 0. NaN rows stay NaN. Raises ConfigError for a name that is none of AIMS.
+    """
+    table, bare = np.asarray(figures, dtype=np.float64), name.removeprefix("-")
+    if bare not in AIMS:
+        raise ConfigError(f"objective {name!r} is not known: choose of {', '.join(AIMS)}, with a minus where smaller is better")
+    if bare in OBJECTIVES:
+        value = objective(bare, table, kind="VALID", betting=betting)
+    else:
+        value = table[..., FIGURES.index(bare.lower())]
+    value = np.where(table[..., FIGURES.index("tc")] == 0, 0.0, value)
+    return -value if name.startswith("-") else value
+
+
+def check_aims(names: Sequence[str]) -> None:
+    """ConfigError unless these are two aims or more, each once, and the first one of STOM's objectives."""
+    for name in names:
+        aim(name, np.zeros((0, len(FIGURES))))
+    bare = [name.removeprefix("-") for name in names]
+    twice = [name for at, name in enumerate(bare) if name in bare[:at]]
+    if twice:
+        raise ConfigError(f"objective {twice[0]} stands twice: every figure may be weighed once")
+    if len(names) < 2:
+        raise ConfigError(f"several objectives are two or more, here is {', '.join(names) or 'none'}: one goes in `objective`")
+    if len(names) > MOST_AIMS:
+        raise ConfigError(
+            f"{len(names)} objectives: expected at most {MOST_AIMS}, with more hardly any row is better than another"
+        )
+    if names[0] not in OBJECTIVES:
+        raise ConfigError(f"objective {names[0]} stands first, where rows are ranked: expected one of {', '.join(OBJECTIVES)}")
 
 
 def merge_folds(name: str, train: ArrayLike, valid: ArrayLike, *, weighted: bool, betting: float = 1_000_000.0) -> Floats:
@@ -123,4 +174,6 @@ _FORMULAS: dict[str, Callable[[Columns, float], Floats]] = {
     "G2M": lambda c, betting: c["tsg"] * c["tsg"] / c["mdd_"] / betting,
 }
 OBJECTIVES = tuple(_FORMULAS)
+_OBJECTIVES_TOO = ("tpp", "tpi", "tsg", "cagr")  # figures that have the name of an objective
+AIMS = (*OBJECTIVES, *(name.upper() for name in FIGURES if name not in _OBJECTIVES_TOO))
 _DIVIDED = OBJECTIVES[4:]

@@ -1,4 +1,4 @@
-"""What is searched for: one of STOM's objectives over the figures, within limits (spec/metrics.md)."""
+"""What is searched for: one of STOM's objectives over the figures, or several, within limits (spec/metrics.md)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from stom_ray.engine.types import Floats, ParamMatrix
 from stom_ray.errors import ConfigError
-from stom_ray.metrics.objectives import OBJECTIVES, Kind, Limits, merge_folds, objective
+from stom_ray.metrics.objectives import NO_TRADES, OBJECTIVES, Kind, Limits, aim, check_aims, merge_folds, objective
 from stom_ray.metrics.returns import daily_returns, sharpe
+from stom_ray.metrics.stom import FIGURES
 from stom_ray.search.base import ScoreTable
 from stom_ray.search.evaluator import FoldedTable
 
@@ -51,6 +52,39 @@ class StomGoal:
 
     def _scored(self, figures: Floats, kind: Kind) -> Floats:
         return objective(self.objective, figures, self.limits, kind, betting=self.betting)
+
+
+@dataclass(frozen=True)
+class SeveralGoals(StomGoal):
+    """Several aims (`metrics.objectives`) to be weighed against each other. The first is `objective`: it ranks rows, as if it
+    were alone. A row is outside the limits by `Limits.excess`, without trades farther than any other.
+    """
+
+    objectives: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_aims(self.objectives)
+        if self.objectives[0] != self.objective:
+            raise ConfigError(
+                f"objective is {self.objective}, but {self.objectives[0]} stands first of several: it is what ranks"
+            )
+
+    @property
+    def width(self) -> int:
+        """Objectives, and the violation of the limits."""
+        return len(self.objectives) + 1
+
+    def aims(self, table: ScoreTable, params: ParamMatrix) -> Floats:
+        """(n, width) as `search.front` has them. Failed rows: NaN. ConfigError for a table with folds: products merge them."""
+        if isinstance(table, FoldedTable):
+            raise ConfigError("several objectives have no merge of folds: give one objective, or score without folds")
+        columns = [aim(name, table.figures, betting=self.betting) for name in self.objectives]
+        outside = np.where(table.figures[:, FIGURES.index("tc")] == 0, -NO_TRADES, self.limits.excess(table.figures))
+        return np.stack([*columns, outside], axis=1)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {**super().describe(), "objectives": list(self.objectives)}
 
 
 def _text(bound: float) -> float | str:

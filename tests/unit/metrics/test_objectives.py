@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stom_ray.errors import ConfigError
-from stom_ray.metrics.objectives import NO_TRADES, OBJECTIVES, VIOLATION, Limits, merge_folds, objective
+from stom_ray.metrics.objectives import AIMS, NO_TRADES, OBJECTIVES, VIOLATION, Limits, aim, check_aims, merge_folds, objective
 from stom_ray.metrics.stom import FIGURES
 
 
@@ -84,3 +84,40 @@ def test_folds_of_many_candidates_merge_column_by_column():
     train, valid = np.array([[1.0, -2.0], [3.0, 4.0]]), np.array([[2.0, -1.0], [5.0, 6.0]])
     merged = merge_folds("TG", train, valid, weighted=True, betting=2.0)
     assert merged.tolist() == [merge_folds("TG", train[:, i], valid[:, i], weighted=True, betting=2.0) for i in range(2)]
+
+
+def test_an_aim_is_an_objective_or_a_figure_and_a_minus_turns_it_round():
+    table = np.stack([row(), row(mdd=2.5, wr=41.0), np.full(15, np.nan), np.zeros(15)])
+    for name, expected in (("TG", [240_000.0, 240_000.0]), ("PM", [2.0, 3.2]), ("-MDD", [-4.0, -2.5]), ("WR", [60.0, 41.0])):
+        found = aim(name, table)
+        assert found[:2].tolist() == expected
+        assert np.isnan(found[2]), "a failed candidate"
+        assert found[3] == 0, "no trades: limits tell, not the aim"
+    assert len(set(AIMS)) == len(AIMS) == 14 + 15 - 4
+
+
+def test_the_excess_adds_up_shares_of_the_bounds_that_are_broken():
+    limits = Limits(mdd=(0, 4.0), wr=(75.0, 100.0), app=(0.5, np.inf))
+    assert limits.excess(row(mdd=5.0)) == pytest.approx(1 / 4 + 15 / 75 + 0.3)
+    assert limits.excess(row(wr=75.0, app=0.5)) == 0.0
+    assert np.isnan(limits.excess(np.full(15, np.nan)))
+    many = np.random.default_rng(0).normal(50, 40, (200, 15))
+    assert ((limits.excess(many) == 0) == limits.allow(many)).all(), "inside is what limits allow"
+    assert Limits().excess(many).tolist() == [0.0] * 200
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "here is none"),
+        (("TG",), "two or more, here is TG"),
+        (("TG", "SHARPE"), "'SHARPE' is not known: choose of TP, TPI"),
+        (("TG", "--MDD"), "'--MDD' is not known"),
+        (("TG", "-TG"), "TG stands twice"),
+        (("MDD", "TG"), "MDD stands first"),
+        (OBJECTIVES[:7], "at most 6"),
+    ],
+)
+def test_aims_that_cannot_be_weighed_are_refused(names, message):
+    with pytest.raises(ConfigError, match=message):
+        check_aims(names)
