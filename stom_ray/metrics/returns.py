@@ -111,6 +111,19 @@ def hit_rate(profits: Ints | Floats) -> float:
     return float(np.mean(np.asarray(profits) >= 0)) if len(profits) else float("nan")
 
 
+def break_even_hit_rate(profits: Ints | Floats) -> float:
+    """Hit rate at which trades that win and lose what these do, after costs, earn nothing: mean loss over mean loss + mean gain.
+
+    A hit rate above it is a profit, and the reverse. NaN unless some trades won (profit >= 0) and some lost.
+    """
+    values = np.asarray(profits, dtype=np.float64)
+    won, lost = values[values >= 0], values[values < 0]
+    if len(won) == 0 or len(lost) == 0:
+        return float("nan")
+    gain, loss = float(won.mean()), -float(lost.mean())
+    return loss / (loss + gain)
+
+
 def exposure(trades: Trades, session_s: float, n_days: int) -> float:
     """Share of trading time with at least one position, 0..1.
 
@@ -147,6 +160,7 @@ class Measures:
     profit_factor: float
     expectancy_krw: float
     hit_rate: float
+    break_even_hit_rate: float
     exposure: float
     turnover: float
     skew: float
@@ -170,6 +184,7 @@ def measures(
         profit_factor=profit_factor(trades.profit),
         expectancy_krw=expectancy(trades.profit),
         hit_rate=hit_rate(trades.profit),
+        break_even_hit_rate=break_even_hit_rate(trades.profit),
         exposure=exposure(trades, session_s, len(returns)),
         turnover=turnover(trades, capital, len(returns)),
         skew=float(skew(returns)),

@@ -13,7 +13,8 @@ they were looked at, which `Evidence.looks` does. Rates of both errors, and the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ from stom_ray.metrics.returns import sharpe
 from stom_ray.validation import card_checks as checks
 from stom_ray.validation.bootstrap import FEWEST_DAYS
 from stom_ray.validation.card_checks import Check, Standing, Trials
-from stom_ray.validation.card_evidence import Evidence
-from stom_ray.validation.card_words import HEADLINE, sentence
+from stom_ray.validation.card_evidence import Evidence, HitRate
+from stom_ray.validation.card_words import HEADLINE, HIT_RATE, MISSING, sentence
 from stom_ray.validation.overfitting import expected_max
 
 MOST_WEAK = 2  # supporting checks that may be weak or missing: one that does not apply, and one that is unlucky
@@ -37,6 +38,7 @@ class Card:
     """needed_days: trading days after which a rule as good as this one looks (the lower of its Sharpe ratios on searched and on
     unseen days) would be told from luck: ((E[max N_eff] + POWER) / Sharpe)²; inf when it does not earn. n_trials: over every
     study on this data; effective: how many independent ones they are worth. checks: decisive first; none below LEAST_DAYS.
+    hit_rates: as in `Evidence`, shown and not judged.
     """
 
     standing: Standing
@@ -46,6 +48,7 @@ class Card:
     effective: float
     looks: int
     checks: tuple[Check, ...]
+    hit_rates: Mapping[str, HitRate] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -56,6 +59,12 @@ class Card:
         """The verdict in a sentence."""
         key = "never" if self.standing == "too_little_data" and math.isinf(self.needed_days) else self.standing
         return sentence(HEADLINE, key, {"needed": self.needed_days, "days": self.n_days}, lang)
+
+    def hit_rate_told(self, part: str, lang: str) -> str:
+        """One of `hit_rates` in a sentence."""
+        rate = self.hit_rates[part]
+        key = part if math.isfinite(rate.break_even) else MISSING
+        return sentence(HIT_RATE, key, {**asdict(rate), "margin": 100 * (rate.hit - rate.break_even)}, lang)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -76,6 +85,9 @@ class Card:
             "n_trials": self.n_trials,
             "effective": self.effective,
             "looks": self.looks,
+            "hit_rates": {
+                part: {**asdict(rate), "words": self.hit_rate_told(part, "en")} for part, rate in self.hit_rates.items()
+            },
             "checks": [
                 {
                     "name": check.name,
@@ -98,6 +110,7 @@ class Card:
             [
                 f"verdict   {self.standing.replace('_', ' ').upper()}. {self.told(lang)}",
                 f"          {counted}, {self.n_days:,} trading days{needed}",
+                *(f"          {self.hit_rate_told(part, lang)}" for part in self.hit_rates),
                 *(f"  {check.standing.replace('_', ' '):<15} {check.name:<15} {check.told(lang)}" for check in self.checks),
             ]
         )
@@ -116,7 +129,7 @@ def card(evidence: Evidence) -> Card:
         standing = _standing(found, n_days, needed)
     if standing == "too_little_data":
         needed = max(needed, float(n_days + _lacking(evidence)))
-    return Card(standing, needed, n_days, trials.n_trials, trials.effective, evidence.looks, found)
+    return Card(standing, needed, n_days, trials.n_trials, trials.effective, evidence.looks, found, evidence.hit_rates)
 
 
 def _checks(evidence: Evidence, trials: Trials) -> tuple[Check, ...]:
@@ -135,6 +148,7 @@ def _checks(evidence: Evidence, trials: Trials) -> tuple[Check, ...]:
         checks.worse_check("cost_stress", evidence.cost_stress),
         checks.account_check(evidence),
         checks.drawdown_check(evidence),
+        *([] if evidence.cross_validated is None else [checks.cross_validation_check(evidence)]),
     )
 
 

@@ -25,6 +25,7 @@ from stom_ray.validation.effective_trials import correlated_trials
 from stom_ray.validation.intervals import bootstrap_interval
 from stom_ray.validation.overfitting import deflated_sharpe, expected_max
 from stom_ray.validation.reality_check import reality_check
+from stom_ray.validation.trial_returns import raw_blocks
 
 Standing = Literal["pass", "weak", "fail", "too_little_data"]
 
@@ -129,8 +130,11 @@ def pbo_check(evidence: Evidence) -> Check:
     """PBO of this study's own trials; see PBO_LOSSES for spaces in which everything earns."""
     try:
         found = cscv(np.asarray(evidence.study).T, PBO_BLOCKS)
-    except ConfigError as error:
-        return _missing("pbo", PBO_LOW, decisive=True, reason=str(error))
+    except ConfigError:
+        ranked = sum(int((~np.isnan(values).any(axis=1)).sum()) for _, values in raw_blocks(evidence.study))
+        if ranked > 1:
+            raise
+        return _missing("pbo", PBO_LOW, decisive=True, ranked=ranked, n=len(evidence.study))
     return _check("pbo", found.pbo, PBO_LOW, _pbo_standing(found), decisive=True)
 
 
@@ -190,6 +194,20 @@ def present_check(evidence: Evidence) -> Check:
     p_value = min(1.0, evidence.looks * chance(better))
     standing: Standing = "fail" if not np.median(better.sum(axis=1)) > 0 else "pass" if p_value <= LUCK else "weak"
     return _check("present", p_value, LUCK, standing)
+
+
+def cross_validation_check(evidence: Evidence) -> Check:
+    """Share of the paths that do not earn. Most of a fold's train days may be later than its test days, and paths share days and choices,
+    so that neither their spread nor a p-value of them is decided on (no estimator of the variance of k-fold is unbiased, Bengio
+    and Grandvalet 2004): the search has to earn on the middle path, and to pass on every one of twenty but one.
+    """
+    paths = evidence.cross_validated
+    if paths is None or len(paths) == 0:
+        return _missing("cross_validation", LUCK)
+    profit = paths.sum(axis=1)
+    value = float(np.mean(profit <= 0))
+    standing: Standing = "fail" if not np.median(profit) > 0 else "pass" if value <= LUCK else "weak"
+    return _check("cross_validation", value, LUCK, standing, n=len(paths), mean=float(np.median(profit)) / paths.shape[1])
 
 
 def random_entries_check(evidence: Evidence) -> Check:

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stom_ray.errors import ConfigError
+from stom_ray.metrics.returns import break_even_hit_rate, hit_rate
 from stom_ray.validation.plateau import Plateau
 from stom_ray.validation.stability import Stability
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HitRate:
+    """Shares of trades, 0 to 1. hit: that won; break_even: that would have to (`metrics.returns.break_even_hit_rate`)."""
+
+    trades: int
+    hit: float
+    break_even: float
+
+    @classmethod
+    def of(cls, profits: NDArray[np.int64] | Floats) -> HitRate:
+        """profits: KRW of each trade, after costs."""
+        return cls(len(profits), hit_rate(profits), break_even_hit_rate(profits))
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,11 @@ class Evidence:
     present: (n,) KRW of the user's present values on the out-of-sample days. random_entry_p: `RandomEntries.p_value`. optimism,
     cost_stress: assumption -> share of the profit kept (`optimism_report`), NaN when the run failed. account_kept: profit of the
     account simulation over the unlimited one. order_drawdowns: `drawdowns_over_orders`, KRW.
+
+    cross_validated: (n_paths, n) KRW of the paths of a cross-validation, of purged k-fold one; no path where it was not finished
+    or a choice failed; None where it was not asked for, which is not held against the winner. hit_rates: of the winner
+    ("searched") and of what was chosen on out-of-sample days ("unseen"), shown and not judged: a hit rate is above the one at
+    break-even just where there is a profit.
     """
 
     study: NDArray[np.floating]
@@ -46,6 +66,8 @@ class Evidence:
     cost_stress: Mapping[str, float] | None = None
     account_kept: float | None = None
     order_drawdowns: Floats | None = None
+    cross_validated: Floats | None = None
+    hit_rates: Mapping[str, HitRate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n_days = len(self.winner)
@@ -64,6 +86,8 @@ class Evidence:
             _numbers("present", self.present)
             if self.present.shape[-1:] != self.paths.shape[-1:]:
                 raise ConfigError(f"present has {len(self.present)} days: expected the {self.paths.shape[-1]} out-of-sample days")
+        if self.cross_validated is not None:
+            _numbers("cross_validated", self.cross_validated)
         if self.random_entry_p is not None and not 0 <= self.random_entry_p <= 1:
             raise ConfigError(f"random_entry_p is {self.random_entry_p}: expected 0 to 1")
 

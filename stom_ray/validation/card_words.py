@@ -13,6 +13,7 @@ from stom_ray.errors import ConfigError
 
 MISSING = "missing"
 HEADLINE = "headline"
+HIT_RATE = "hit_rate"
 LANGUAGES = ("en", "ko")
 
 

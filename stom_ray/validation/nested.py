@@ -34,12 +34,13 @@ INTERRUPTED = "interrupted"
 @dataclass(frozen=True)
 class Found:
     """What a search came up with. best: (1, n_vars). trials: rows it scored, failed ones too; sharpes: (trials,) theirs per day
-    on the days searched. stopped_by: "done" or "time"."""
+    on the days searched. stopped_by: "done" or "time". objective: of best on the days searched, NaN where there is none."""
 
     best: ParamMatrix
     trials: int
     sharpes: Floats
     stopped_by: str = "done"
+    objective: float = np.nan
 
 
 class Search(Protocol):
@@ -62,13 +63,17 @@ class StudySearch:
     progress: ProgressCallback | None = None
     study: RunStudy = run_study
 
-    def __call__(self, days: Ints, folder: Path) -> Found | None:
+    def parts(self, days: Ints) -> tuple[Ints, Ints]:
+        """Days to search on and days to choose on. Raises ConfigError when none are left to search on."""
         held = self.valid_days + self.gap_days if self.valid_days else 0
         if len(days) <= held:
             raise ConfigError(
                 f"{len(days)} train days: {self.valid_days} valid + {self.gap_days} gap leave none to search; take larger folds"
             )
-        train, valid = days[: len(days) - held], days[len(days) - self.valid_days :]
+        return days[: len(days) - held], days[len(days) - self.valid_days :]
+
+    def __call__(self, days: Ints, folder: Path) -> Found | None:
+        train, valid = self.parts(days)
         config = replace(self.config, subject={**self.config.subject, "days": train.tolist()})
         chosen = search_and_choose(
             config,
@@ -81,18 +86,22 @@ class StudySearch:
             progress=self.progress,
             study=self.study,
         )
-        return None if chosen is None else Found(chosen.best, chosen.trials, chosen.sharpes, chosen.stopped_by)
+        if chosen is None:
+            return None
+        return Found(chosen.best, chosen.trials, chosen.sharpes, chosen.stopped_by, chosen.train.objective)
 
 
 @dataclass(frozen=True)
 class NestedFold:
     """search: name of the procedure chosen; inner: of each procedure the daily Sharpe ratio over its inner test days, empty
-    when nothing was to be chosen. best: (1, n_vars). test_profit: (n_test_days,) KRW, NaN when the row failed; figures: (15,)."""
+    when nothing was to be chosen. best: (1, n_vars). objective: as `Found`. test_profit: (n_test_days,) KRW, NaN when the row
+    failed; figures: (15,), of the test days."""
 
     fold: DayFold
     search: str
     inner: dict[str, float]
     best: ParamMatrix
+    objective: float
     test_profit: Floats
     figures: Floats
 
@@ -131,7 +140,7 @@ def nested_search(
     """searches: procedures by name. inner: makes folds of a fold's train days, on which procedures are compared (the first among
     equals, and before one without a Sharpe ratio); needed when there are several, and not used for one.
 
-    Each search has a folder of its own under `folder`: fold-01/NAME, fold-01/inner-01/NAME. Neighbours in a list of train days
+    Each search has a folder of its own under `folder`: fold-01/NAME, fold-01/inner-01/NAME; one alone has fold-01. Neighbours in a list of train days
     with a hole may be far apart, so an inner purge drops rather too much. Raises ConfigError and what the searches raise.
     """
     if not searches or (len(searches) > 1 and inner is None):
@@ -183,7 +192,7 @@ class _Nested:
         if found is None:
             return None
         profit, figures = self._score(found.best, fold.test)
-        return NestedFold(fold, name, compared, found.best, profit, figures)
+        return NestedFold(fold, name, compared, found.best, found.objective, profit, figures)
 
     def _compare(self, train: Ints, folder: Path) -> dict[str, float] | None:
         """Sharpe ratio of every search over the inner test days, stitched together."""
@@ -199,7 +208,7 @@ class _Nested:
         return {name: float(sharpe(np.concatenate(parts))) for name, parts in profits.items()}
 
     def _search(self, name: str, days: Ints, folder: Path) -> Found | None:
-        found = self._searches[name](days, folder / name)
+        found = self._searches[name](days, folder / name if len(self._searches) > 1 else folder)
         if found is None:
             self.stopped_by = INTERRUPTED
             return None
