@@ -29,7 +29,8 @@ def load_config(path: str | Path) -> RunConfig:
     content, lines = _parse(path, text)
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{path}: expected sections data, strategy, engine, search, walk_forward, account, execution; found {content!r}"
+            f"{path}: expected sections data, strategy, engine, search, walk_forward, cross_validation, account, "
+            f"execution; found {content!r}"
         )
     return checked(content, path, lines).relative_to(path.parent)
 
@@ -158,6 +159,13 @@ walk_forward:                  # leave the section out to search only
   test_days: 2
   purge_days:                  # empty: as many as the strategy's windows reach back over days
   embargo_days: 0
+
+# cross_validation:            # the whole search again in every fold, tested on days before and after (docs/validation.md)
+#   scheme: cpcv               # every choice of test_folds of the folds, with paths; or purged_kfold: every fold once
+#   folds: 6
+#   test_folds: 2
+#   purge_days:                # as above
+#   embargo_days: 0
 
 # account:                     # one account's way through the winner's trades; without it capital is unlimited
 #   cash: 10000000

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import Field, model_validator
 
+from stom_ray.config.cross_validation import CrossValidationSection
 from stom_ray.config.sections import (
     AccountSection,
     DataSection,
@@ -39,6 +40,7 @@ class RunConfig(Section):
     engine: EngineSection = Field(default_factory=EngineSection)
     search: SearchSection = Field(default_factory=SearchSection)
     walk_forward: WalkForwardSection | None = None
+    cross_validation: CrossValidationSection | None = None
     account: AccountSection | None = None
     structure: StructureSection | None = None
     execution: ExecutionSection = Field(default_factory=ExecutionSection)
@@ -54,8 +56,8 @@ class RunConfig(Section):
             raise ValueError(f"strategy.continuous has no grid for sampler {search.sampler}: use tpe or random")
         if search.sampler == "optuna" and self.execution.backend == "serial":
             raise ValueError("sampler optuna asks one candidate a trial, over Ray only: set execution.backend: ray, or use tpe")
-        forward = self.walk_forward.evaluations if self.walk_forward else None
-        for name, planned in (("search", search.evaluations), ("walk_forward", forward)):
+        parts = {"search": search, "walk_forward": self.walk_forward, "cross_validation": self.cross_validation}
+        for name, planned in ((name, part.evaluations) for name, part in parts.items() if part):
             if planned is not None and planned < search.islands:
                 raise ValueError(f"{name}.evaluations is {planned} for {search.islands} islands: every island needs at least one")
         return self
@@ -84,7 +86,7 @@ class RunConfig(Section):
     def identity(self) -> dict[str, Any]:
         """All that changes results, without the files' places (their contents are hashed by the run)."""
         places: dict[str, Any] = {"execution": True, "data": {"path"}, "strategy": {"buy", "sell", "ranges"}}
-        without = {name: True for name in ("account", "structure") if getattr(self, name) is None}
+        without = {name: True for name in ("account", "structure", "cross_validation") if getattr(self, name) is None}
         if self.structure:
             places["structure"] = set(STRUCTURE_FILES)
         if not self.search.objectives:

@@ -197,9 +197,10 @@ def present_check(evidence: Evidence) -> Check:
 
 
 def cross_validation_check(evidence: Evidence) -> Check:
-    """Share of the paths that do not earn. Most of a fold's train days may be later than its test days, and paths share days and choices,
-    so that neither their spread nor a p-value of them is decided on (no estimator of the variance of k-fold is unbiased, Bengio
-    and Grandvalet 2004): the search has to earn on the middle path, and to pass on every one of twenty but one.
+    """Share of the paths that do not earn: the middle one has to, and for a pass all but one in twenty.
+
+    Folds train on later days than they test, and paths share days and choices: so neither their spread nor a p-value decides
+    (no estimator of the variance of k-fold is unbiased, Bengio and Grandvalet 2004).
     """
     paths = evidence.cross_validated
     if paths is None or len(paths) == 0:

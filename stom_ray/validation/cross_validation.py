@@ -70,8 +70,8 @@ def cross_validate(
 ) -> CrossValidation:
     """One study a fold, each with a ledger of its own under `folder` (fold-01/ledger.bin …).
 
-    valid_days: the last train days of a fold, on which its choice is made among the best of the earlier ones; purge and embargo lie
-    between. Raises ConfigError, before anything is searched, when days do not suffice, LedgerError and what the engine raises.
+    valid_days: the last train days of a fold, on which its choice is made among the best of the earlier ones; purge and embargo
+    lie between. Raises ConfigError, before anything is searched, when days do not suffice; LedgerError; what engines raise.
     """
     planned = scheme.split(days)
     splits = planned if isinstance(planned, CombinatorialSplits) else None

@@ -140,8 +140,9 @@ def nested_search(
     """searches: procedures by name. inner: makes folds of a fold's train days, on which procedures are compared (the first among
     equals, and before one without a Sharpe ratio); needed when there are several, and not used for one.
 
-    Each search has a folder of its own under `folder`: fold-01/NAME, fold-01/inner-01/NAME; one alone has fold-01. Neighbours in a list of train days
-    with a hole may be far apart, so an inner purge drops rather too much. Raises ConfigError and what the searches raise.
+    Each search has a folder of its own under `folder`: fold-01/NAME, fold-01/inner-01/NAME; one alone has fold-01.
+    Neighbours in a list of train days with a hole may be far apart, so an inner purge drops rather too much. Raises ConfigError
+    and what the searches raise.
     """
     if not searches or (len(searches) > 1 and inner is None):
         raise ConfigError(f"{len(searches)} searches: one needs no inner folds, several need them to be chosen from")
