@@ -146,6 +146,11 @@ def empty_stress() -> pd.DataFrame:
     return pd.DataFrame({name: [] for name in STRESS_COLUMNS})
 
 
+def empty_aims() -> pd.DataFrame:
+    """Of a study with one objective."""
+    return pd.DataFrame()
+
+
 def empty_daily() -> pd.Series:
     """Daily profit of no day."""
     return pd.Series([], index=pd.Index([], dtype="int64"), dtype="float64")
@@ -167,6 +172,9 @@ class ReportData:
     "test", where both sides have days. stress: STRESS_COLUMNS (others are kept), the winner as it was searched and under worse
     assumptions (`validation.stress`); days: how many each was run on. capital: None when every signal was taken, however many
     were open at once; the report says so.
+    aims: of a search for several objectives one row a trial, in their order, higher is better, failed ones NaN; a column an
+    objective, named as it was given (TG, -MDD), and last how far the trial is outside the limits. The first ranks: it is
+    `objective`. Empty for one objective.
     clusters: trial -> cluster of those that behave alike, of the best trials; a table of winners has one row a cluster. Empty:
     every trial stands for itself.
     """
@@ -194,6 +202,7 @@ class ReportData:
     compared: Mapping[str, Compared] = field(default_factory=dict)
     capital: Capital | None = None
     stress: pd.DataFrame = field(default_factory=empty_stress)
+    aims: pd.DataFrame = field(default_factory=empty_aims)
     clusters: pd.Series = field(default_factory=lambda: pd.Series(dtype="int64"))
     warnings: Sequence[str] = ()
     prices: Mapping[tuple[str, int], pd.DataFrame] = field(default_factory=dict)
@@ -206,6 +215,14 @@ class ReportData:
         _require("test_trades", self.test_trades, TRADE_COLUMNS)
         for (code, day), frame in self.prices.items():
             _require(f"prices of {code} on {day}", frame, PRICE_COLUMNS)
+
+        if self.objectives and len(self.aims) != len(self.trials):
+            raise ConfigError(f"a report cannot be made: {len(self.aims)} rows of aims for {len(self.trials)} trials")
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Those of `aims`; empty for one objective."""
+        return tuple(self.aims.columns[:-1])
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from stom_ray.reports import charts, sections, story, tables
+from stom_ray.reports import charts, front, sections, story, tables
 from stom_ray.reports.data import ReportData, Scored
 from stom_ray.reports.grid import Grid
 from stom_ray.reports.importance import Importance, importance, plane, slices
@@ -88,6 +88,7 @@ def _view(data: ReportData, phrases: Phrases) -> dict[str, Any]:
         **_importance(data, found, phrases),
         "slices": _slices(data, found, phrases),
         "plane": _plane(data, found, phrases),
+        **_front(data, phrases),
         "trials": sections.trials_grid(data, phrases) if scored else None,
         "faults": sections.faults_grid(data.trials, phrases),
         "identity": story.identity(data, phrases),
@@ -157,6 +158,13 @@ def _importance(data: ReportData, found: Importance, phrases: Phrases) -> Mappin
         return {"importance": None, "importance_note": phrases.say("importance_none", trials=trials)}
     note = phrases.say("importance_note", trials=trials, explained=phrases.percent(100 * found.explained, 1))
     return {"importance": sections.importance_grid(found, data, phrases), "importance_note": note}
+
+
+def _front(data: ReportData, phrases: Phrases) -> Mapping[str, Any]:
+    chart = _both(lambda width: front.front_chart(data, width, phrases)) if data.objectives else ""
+    if not chart:
+        return {"front": None, "front_note": ""}
+    return {"front": (front.front_grid(data, phrases), chart), "front_note": front.note(data, phrases)}
 
 
 def _ordered(data: ReportData, found: Importance) -> list[str]:
