@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pandas as pd
 
@@ -113,6 +113,50 @@ class Purge(TypedDict):
     reason: str
 
 
+Remark = tuple[str, Mapping[str, Any]]  # a warning in any language: the key of its text, and what the text names
+
+
+class Spread(TypedDict):
+    """One figure over the paths of a cross-validation. share_negative: of those that have one. NaN where none has."""
+
+    values: Sequence[float]
+    median: float
+    worst: float
+    share_negative: float
+
+
+class CrossFold(TypedDict):
+    """One fold. train, test: [first day, last day, trading days] of each block. best: the row chosen on the train days.
+    test_figures: the 15 figures on the test days."""
+
+    train: Sequence[Sequence[int]]
+    test: Sequence[Sequence[int]]
+    best: Sequence[float]
+    train_objective: float
+    test_objective: float
+    test_figures: Mapping[str, float]
+
+
+class CrossValidated(TypedDict):
+    """A search repeated in every fold. scheme: "purged_kfold" or "cpcv". planned: folds there should be; `folds` were finished.
+
+    days: of every path. trials: rows scored in all folds. profit (KRW, all days), sharpe (per day): over the paths, of purged
+    k-fold one, none before every fold is finished. stopped_by: "done", "time" or "interrupted".
+    """
+
+    scheme: str
+    test_folds: int
+    planned: int
+    folds: Sequence[CrossFold]
+    purge: Purge
+    embargo_days: int
+    days: int
+    trials: int
+    profit: Spread
+    sharpe: Spread
+    stopped_by: str
+
+
 class Capital(TypedDict):
     """One account's way through the trades of `ReportData.best` (`validation.account`). cash, profit, unlimited_profit,
     peak_capital: KRW. max_drawdown: fraction of the peak. refused: entries for which there was no slot or no cash."""
@@ -168,9 +212,10 @@ class ReportData:
     daily, test_daily, now_test_daily: KRW of each trading day (by sell day), index yyyymmdd, days without trades included as 0.
     walk_forward: windows, oldest first; those of the first window's scheme are the ones stitched in `test`.
     prices: (code, yyyymmdd) -> frame with PRICE_COLUMNS, the sessions to draw. names: code -> name of the instrument.
-    purge: of the walk-forward, None without. card: the verdict; None when there is nothing to judge. compared: "searched" and
-    "test", where both sides have days. stress: STRESS_COLUMNS (others are kept), the winner as it was searched and under worse
-    assumptions (`validation.stress`); days: how many each was run on. capital: None when every signal was taken, however many
+    purge: of the walk-forward, None without. cross_validation: None without. remarks: said beside the warnings.
+    card: the verdict; None when there is nothing to judge. compared: "searched" and "test", where both sides have days.
+    stress: STRESS_COLUMNS (others are kept), the winner as it was searched and under worse assumptions (`validation.stress`);
+    days: how many each was run on. capital: None when every signal was taken, however many
     were open at once; the report says so.
     aims: of a search for several objectives one row a trial, in their order, higher is better, failed ones NaN; a column an
     objective, named as it was given (TG, -MDD), and last how far the trial is outside the limits. The first ranks: it is
@@ -198,6 +243,7 @@ class ReportData:
     now_test_daily: pd.Series = field(default_factory=empty_daily)
     walk_forward: Sequence[Window] = ()
     purge: Purge | None = None
+    cross_validation: CrossValidated | None = None
     card: Card | None = None
     compared: Mapping[str, Compared] = field(default_factory=dict)
     capital: Capital | None = None
@@ -205,6 +251,7 @@ class ReportData:
     aims: pd.DataFrame = field(default_factory=empty_aims)
     clusters: pd.Series = field(default_factory=lambda: pd.Series(dtype="int64"))
     warnings: Sequence[str] = ()
+    remarks: Sequence[Remark] = ()
     prices: Mapping[tuple[str, int], pd.DataFrame] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from stom_ray.reports import charts, front, sections, story, tables
+from stom_ray.reports import charts, cross_validation, front, sections, story, tables
 from stom_ray.reports.data import ReportData, Scored
 from stom_ray.reports.grid import Grid
 from stom_ray.reports.importance import Importance, importance, plane, slices
@@ -83,6 +83,7 @@ def _view(data: ReportData, phrases: Phrases) -> dict[str, Any]:
         "legend": [(line.css, line.name) for line in _lines(data, phrases)],
         "windows": _windows(data, phrases),
         "walk_forward_note": _walk_forward_note(data, phrases),
+        "crossed": _crossed(data, phrases),
         "breakdowns": [kind for kind in kinds if kind is not None],
         **_sessions(data, phrases),
         **_importance(data, found, phrases),
@@ -128,6 +129,14 @@ def _walk_forward_note(data: ReportData, phrases: Phrases) -> str:
         return note
     days, needed = data.purge["days"], data.purge["needed"]
     return f"{note} {phrases.say('purge' if days >= needed else 'purge_short', days=days, needed=needed)}"
+
+
+def _crossed(data: ReportData, phrases: Phrases) -> tuple[str, Grid, Markup] | None:
+    found = data.cross_validation
+    if found is None:
+        return None
+    chart = _both(lambda width: cross_validation.paths_chart(found, width, phrases))
+    return cross_validation.note(found, phrases), cross_validation.folds_grid(found, phrases), chart
 
 
 def _schemes(data: ReportData) -> str:

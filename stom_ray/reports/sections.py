@@ -34,7 +34,7 @@ def figure_text(name: str, value: float | None, phrases: Phrases) -> str:
 
 def measure_text(name: str, value: float | None, phrases: Phrases) -> str:
     """A measure of `metrics.returns` with its unit; fractions are shown in percent."""
-    if name in ("max_drawdown", "hit_rate", "exposure"):
+    if name in ("max_drawdown", "hit_rate", "break_even_hit_rate", "exposure"):
         return phrases.percent(None if value is None else 100 * value)
     if name == "expectancy_krw":
         return phrases.won(value, sign=True)

@@ -58,7 +58,7 @@ def sentences(data: ReportData, phrases: Phrases) -> list[str]:
             phrases.say("told_best", profit=phrases.won(made.get("tsg"), sign=True), trades=phrases.number(made.get("tc")))
         )
     if not len(data.test_daily):
-        return [*told, phrases.texts["told_untested"]]
+        return [*told, phrases.texts["told_untested" if data.cross_validation is None else "told_crossed"]]
     told.append(_tested(data, phrases))
     if len(data.now_test_daily):
         now = float(data.now_test_daily.fillna(0.0).sum())
@@ -104,10 +104,12 @@ def _tested(data: ReportData, phrases: Phrases) -> str:
 
 
 def belief(data: ReportData, phrases: Phrases) -> list[str]:
-    """The verdict in a sentence, what it counts, and how far the present values are away."""
+    """The verdict in a sentence, what it counts, how far the present values are away, and the hit rate at break-even."""
     if data.card is None:
         return [phrases.texts["luck_unknown"]]
-    return [data.card.told(phrases.lang), _counted(data.card, phrases), *_compared(data, phrases)]
+    card = data.card
+    rates = [card.hit_rate_told(part, phrases.lang) for part in card.hit_rates]
+    return [card.told(phrases.lang), _counted(card, phrases), *_compared(data, phrases), *rates]
 
 
 def _counted(card: Card, phrases: Phrases) -> str:
@@ -194,7 +196,8 @@ def notices(data: ReportData, phrases: Phrases) -> list[str]:
     else:
         told = phrases.say("limited_capital", betting=betting, **_account(data.capital, phrases))
     stom = any(window["scheme"] == "stom" for window in data.walk_forward)
-    return [*data.warnings, *([phrases.texts["stom_scheme"]] if stom else []), told]
+    remarks = [phrases.say(key, **values) for key, values in data.remarks]
+    return [*data.warnings, *remarks, *([phrases.texts["stom_scheme"]] if stom else []), told]
 
 
 def _account(capital: Capital, phrases: Phrases) -> dict[str, str]:

@@ -15,8 +15,10 @@ from stom_ray.engine.plans import HowRun
 from stom_ray.errors import ConfigError
 from stom_ray.reports import write_report
 from stom_ray.reports.data import ReportData
+from stom_ray.reports.phrases import Phrases
 from stom_ray.reports.tables import winners
 from stom_ray.runs.counted import Counted
+from stom_ray.runs.cross_validated import cross_lines, cross_validation, recorded
 from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import found
 from stom_ray.runs.structured import FoundScripts, write_found
@@ -24,6 +26,7 @@ from stom_ray.runs.subject import free_folder, open_subject, refuse_others, run_
 from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
 from stom_ray.search.study import StudyResult
 from stom_ray.validation.account import in_words
+from stom_ray.validation.cross_validation import CrossValidation
 from stom_ray.validation.walk_forward import WalkForwardResult
 
 MOST_WINNERS = 50
@@ -69,6 +72,7 @@ class RunOutcome:
             "present_on_test": data.now_test,
             "walk_forward": list(data.walk_forward),
             "purge": data.purge,
+            "cross_validation": data.cross_validation,
             "card": None if data.card is None else data.card.to_json(),
             "present_compared": dict(data.compared),
             "winners": _winners(data),
@@ -77,14 +81,17 @@ class RunOutcome:
             "stopped_by": self.stopped_by,
             "capital": "unlimited" if data.capital is None else dict(data.capital),
             "seconds": self.seconds,
-            "warnings": list(data.warnings),
+            "warnings": self._warnings(),
             "how": None if self.how is None else self.how.to_json(),
         }
         return {name: plain(value) for name, value in record.items()}
 
+    def _warnings(self) -> list[str]:
+        return [*self.data.warnings, *(Phrases("en").say(key, **values) for key, values in self.data.remarks)]
+
     def render(self) -> str:
         data = self.data
-        lines = [f"warning: {text}" for text in data.warnings]
+        lines = [f"warning: {text}" for text in self._warnings()]
         if len(self.table):
             lines.append(f"{len(self.table):,} rows scored in {self.seconds.get('search', 0.0):,.1f} s ({self.stopped_by})")
         for name, scored in (("present", data.now), ("best", data.best)):
@@ -101,6 +108,8 @@ class RunOutcome:
             )
         if data.purge is not None:
             lines.append(f"purge     {data.purge['days']} before each evaluated block; needed are {data.purge['reason']}")
+        if data.cross_validation is not None:
+            lines += cross_lines(data.cross_validation)
         if self.how is not None:
             lines.append(self.how.render())
         lines.append(f"capital   {self.capital}")
@@ -123,7 +132,7 @@ def _winners(data: ReportData) -> list[dict[str, Any]]:
 
 
 def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -> RunOutcome:
-    """Search (unless told not to), walk forward where the configuration asks for it, report.
+    """Search (unless told not to), walk forward and, after a search, cross-validate where the configuration asks for it, report.
 
     Raises StomError. Ctrl-C inside a study ends it at a batch border, with a report of what there is.
     """
@@ -136,6 +145,7 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
     seconds: dict[str, float] = {}
     study: StudyResult | None = None
     forward: WalkForwardResult | None = None
+    validated: CrossValidation | None = None
     with script_files(config).in_errors(), Workplace(subject) as place:
         if search:
             started = time.perf_counter()
@@ -147,7 +157,12 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
             started = time.perf_counter()
             forward = place.walk_forward(folder, resume=resume, say=say, study=counted.beginning(place.study))
             seconds["walk_forward"] = time.perf_counter() - started
-    return _finish(counted, study, forward, seconds, place.how)
+            going_on = forward.stopped_by != "interrupted"
+        if going_on and search and config.cross_validation is not None:
+            started = time.perf_counter()
+            validated = cross_validation(place, folder, resume=resume, say=say, study=counted.beginning(place.study))
+            seconds["cross_validation"] = time.perf_counter() - started
+    return _finish(counted, study, forward, validated, seconds, place.how)
 
 
 def report_again(folder: str | Path, language: str) -> RunOutcome:
@@ -165,7 +180,9 @@ def report_again(folder: str | Path, language: str) -> RunOutcome:
         study = workplace.recorded(place, stopped_by, float(seconds.get("search", 0.0)))
         windows = len(before.get("walk_forward", ()))
         forward = workplace.walk_forward_recorded(place, windows, stopped_by) if windows else None
-    return _finish(Counted(subject, place), study, forward, seconds, HowRun.of_json(before.get("how")))
+        folds = len((before.get("cross_validation") or {}).get("folds", ()))
+        validated = recorded(workplace, place, folds, stopped_by) if folds else None
+    return _finish(Counted(subject, place), study, forward, validated, seconds, HowRun.of_json(before.get("how")))
 
 
 def _recorded(path: Path) -> dict[str, Any]:
@@ -181,16 +198,18 @@ def _finish(
     counted: Counted,
     study: StudyResult | None,
     forward: WalkForwardResult | None,
+    validated: CrossValidation | None,
     seconds: dict[str, float],
     how: HowRun | None,
 ) -> RunOutcome:
     started = time.perf_counter()
     subject, folder = counted.subject, counted.folder
-    all_found = found(subject, folder, study, forward, counted)
+    all_found = found(subject, folder, study, forward, counted, validated)
     data, judged = all_found.data, all_found.judged
     language = subject.config.execution.language
     paths = write_report(data, folder / "report", lang=language)
-    stops = [result.stopped_by for result in (study, forward) if result is not None]
+    results = (study, forward, None if validated is None else validated.result)
+    stops = [result.stopped_by for result in results if result is not None]
     outcome = RunOutcome(
         folder=folder,
         report=paths.html,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from stom_ray.engine.types import Ints
 from stom_ray.runs.register import Days, Register, day_digests, read_register, register_look, register_study
@@ -14,6 +15,7 @@ from stom_ray.search.file_lock import FileLock
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.study import StudyConfig, StudyResult
+from stom_ray.validation.cross_validation import CrossValidation
 from stom_ray.validation.walk_forward import DayEvaluator, RunStudy, WalkForwardResult
 
 
@@ -51,22 +53,32 @@ class Counted:
 
         return counted
 
-    def end(self, study: StudyResult | None, forward: WalkForwardResult | None) -> Register:
-        """Rows of every study, and the look: before anyone sees what the test days say. Returns all that is registered."""
+    def end(
+        self, study: StudyResult | None, forward: WalkForwardResult | None, validated: CrossValidation | None = None
+    ) -> Register:
+        """Rows of every study, and the looks: before anyone sees what the test days say. Returns all that is registered."""
         if study is not None:
             ledger = self.folder / "search" / "ledger.bin"
             register_study(self.folder, self._data, study.study_id, ledger, len(study.table), self.among(study.days))
-        for path in sorted(self.folder.glob("walk-forward/*/ledger.bin")):
+        for path in [*self._ledgers("walk-forward"), *self._ledgers("cross-validation")]:
             book = Ledger.read(path)
             register_study(self.folder, self._data, book.study_id, path, len(book), self.among(book.days))
         if forward is not None and forward.windows:
             register_look(self.folder, self._data, self._look(), self.among(forward.days))
+        if validated is not None and validated.result.folds:
+            register_look(self.folder, self._data, self._look("cross_validation"), self.among(validated.tested))
         return read_register(self.folder)
 
-    def _look(self) -> str:
-        """One for a walk-forward however often it is resumed; another budget, or other windows, look again."""
+    def _ledgers(self, part: str) -> list[Path]:
+        return sorted(self.folder.glob(f"{part}/*/ledger.bin"))
+
+    def _look(self, part: Literal["walk_forward", "cross_validation"] = "walk_forward") -> str:
+        """One for a walk-forward, and for all folds of a cross-validation, however often it is resumed; another budget, or other
+        windows or folds, look again."""
         config = self.subject.config
-        forward = config.walk_forward.model_dump(mode="json") if config.walk_forward else {}
+        section = config.walk_forward if part == "walk_forward" else config.cross_validation
+        settings = section.model_dump(mode="json") if section else {}
         budget = [config.search.evaluations, config.search.patience]
-        text = json.dumps([self.subject.study_config().study_id, forward, budget], sort_keys=True)
+        named = [] if part == "walk_forward" else [part]
+        text = json.dumps([*named, self.subject.study_config().study_id, settings, budget], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]

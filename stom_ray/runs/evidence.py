@@ -24,7 +24,8 @@ from stom_ray.search.table import TrialTable
 from stom_ray.validation.account import AccountResult
 from stom_ray.validation.bootstrap import FEWEST_DAYS
 from stom_ray.validation.card import Card, card
-from stom_ray.validation.card_evidence import Evidence
+from stom_ray.validation.card_evidence import Evidence, HitRate
+from stom_ray.validation.cross_validation import CrossValidation
 from stom_ray.validation.effective_trials import behaviour_clusters
 from stom_ray.validation.intervals import bootstrap_interval
 
@@ -59,8 +60,11 @@ class Unseen:
     days: Days
 
 
-def judge(winner: Winner, searched: Searched, register: Register, unseen: Unseen | None) -> Judged:
+def judge(
+    winner: Winner, searched: Searched, register: Register, unseen: Unseen | None, validated: CrossValidation | None = None
+) -> Judged:
     """The card of everything that is known. Looks are those at the unseen days, without such at any of the searched ones."""
+    parts = {"searched": winner.played} | ({} if unseen is None else {"unseen": unseen.chosen})
     stress, account = winner.stress(), winner.account()
     optimism, costs = kept_shares(stress)
     same_days, elsewhere = other_trials(register, searched)
@@ -79,6 +83,8 @@ def judge(winner: Winner, searched: Searched, register: Register, unseen: Unseen
         cost_stress=costs,
         account_kept=None if account is None else kept_by(account),
         order_drawdowns=winner.order_drawdowns(),
+        cross_validated=None if validated is None else _paths(validated),
+        hit_rates={part: HitRate.of(played.trades.profit) for part, played in parts.items()},
     )
     return Judged(card(evidence), stress, account)
 
@@ -102,6 +108,12 @@ def other_trials(register: Register, searched: Searched) -> tuple[tuple[Returns,
         elif len(table):
             same.append(table)
     return tuple(same), elsewhere
+
+
+def _paths(validated: CrossValidation) -> Floats:
+    """None of them where one cannot be judged."""
+    paths = validated.paths
+    return paths if np.isfinite(paths).all() else paths[:0]
 
 
 def _krw(played: Played) -> Floats:

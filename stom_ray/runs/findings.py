@@ -20,6 +20,7 @@ from stom_ray.reports.data import (
     Compared,
     Costs,
     Identity,
+    Remark,
     ReportData,
     Scored,
     Window,
@@ -29,6 +30,7 @@ from stom_ray.reports.data import (
 )
 from stom_ray.reports.data import Searched as SearchedOver
 from stom_ray.runs.counted import Counted
+from stom_ray.runs.cross_validated import shown
 from stom_ray.runs.evidence import Judged, Searched, Unseen, capital_of, compared, in_order, judge, winner_clusters
 from stom_ray.runs.played import Played, play, stitch
 from stom_ray.runs.subject import Subject, title_of
@@ -39,6 +41,8 @@ from stom_ray.search.ledger import Ledger
 from stom_ray.search.study import StudyResult
 from stom_ray.search.table import trial_table
 from stom_ray.store.panel import Panel
+from stom_ray.validation.card import LEAST_DAYS
+from stom_ray.validation.cross_validation import CrossValidation
 from stom_ray.validation.walk_forward import Scored as WindowScore
 from stom_ray.validation.walk_forward import WalkForwardResult, WindowResult
 
@@ -55,10 +59,15 @@ class Found:
 
 
 def found(
-    subject: Subject, folder: Path, study: StudyResult | None, forward: WalkForwardResult | None, counted: Counted
+    subject: Subject,
+    folder: Path,
+    study: StudyResult | None,
+    forward: WalkForwardResult | None,
+    counted: Counted,
+    validated: CrossValidation | None = None,
 ) -> Found:
     """Everything the report shows; trades are run again from the rows that were chosen. Registers what was tried."""
-    register = counted.end(study, forward)
+    register = counted.end(study, forward, validated)
     table = study.table if study else None
     best_row = table.best(1) if table is not None else np.empty(0, dtype=np.int64)
     present = subject.space.present
@@ -72,7 +81,7 @@ def found(
     if study is not None and best is not None:
         winner = Winner(subject, study.table.rows(best_row), best, subject.selection)
         returns = in_order(study.daily, study.table)
-        judged = judge(winner, Searched(study.study_id, returns, counted.among(study.days)), register, unseen)
+        judged = judge(winner, Searched(study.study_id, returns, counted.among(study.days)), register, unseen, validated)
     elif study is None and forward and forward.windows:
         judged = judge(*_last_window(subject, folder, forward, counted), register, unseen)
     data = ReportData(
@@ -95,12 +104,14 @@ def found(
         now_test_daily=now_tested.daily if now_tested else empty_daily(),
         walk_forward=_windows(forward),
         purge=subject.purge if forward else None,
+        cross_validation=shown(subject, validated) if validated else None,
         card=judged.card if judged else None,
         compared=_compared(subject, (("searched", best, now), ("test", tested, now_tested))),
         capital=capital_of(judged.account) if judged else None,
         stress=judged.stress if judged else empty_stress(),
         clusters=winner_clusters(study) if study else pd.Series(dtype="int64"),
         warnings=_warnings(subject, study, forward),
+        remarks=_remarks(subject, study, forward, validated),
         prices=_prices(subject.selection.selected, (tested or best or now).frame),
         names=dict(subject.selection.selected.names),
     )
@@ -145,13 +156,25 @@ def _warnings(subject: Subject, study: StudyResult | None, forward: WalkForwardR
     warnings = [*subject.warnings, *(forward.warnings if forward else ())]
     if study and study.stopped_by != "done":
         warnings.append(f"the search was cut: {study.stopped_by}; {len(study.table):,} rows were scored")
-    purge = subject.purge if forward else None
-    if purge and purge["days"] < purge["needed"]:
-        warnings.append(
-            f"walk_forward.purge_days is {purge['days']}, but the strategy reads further back, {purge['reason']}: train days "
-            "reach into test days; leave purge_days empty"
-        )
     return warnings
+
+
+def _remarks(
+    subject: Subject, study: StudyResult | None, forward: WalkForwardResult | None, validated: CrossValidation | None
+) -> list[Remark]:
+    """Warnings that a report says in its reader's language."""
+    told: list[Remark] = []
+    purges = (
+        ("walk_forward", subject.purge if forward else None),
+        ("cross_validation", subject.cross_purge if validated else None),
+    )
+    for section, purge in purges:
+        if purge and purge["days"] < purge["needed"]:
+            told.append(("remark_purge", {"section": section, "days": purge["days"], "needed": purge["needed"]}))
+    judged = len(forward.windows[-1].window.train) if forward and forward.windows and study is None else LEAST_DAYS
+    if judged < LEAST_DAYS:
+        told.append(("remark_train_days", {"days": judged, "least": LEAST_DAYS, "all": len(subject.days)}))
+    return told
 
 
 def _searched(subject: Subject, study: StudyResult | None) -> SearchedOver:

@@ -1,7 +1,8 @@
 """What a run is about: rows, scripts, engine settings and space, from its configuration; and its folder.
 
-Folder of a run: config.yaml and copies of the scripts, search/ledger.bin, walk-forward/*/ledger.bin, result.json, report/. The
-ledgers are the truth; everything else can be made again from them, the configuration and the data.
+Folder of a run: config.yaml and copies of the scripts, search/ledger.bin, walk-forward/*/ledger.bin,
+cross-validation/*/ledger.bin, result.json, report/. The ledgers are the truth; everything else can be made again from them, the
+configuration and the data.
 """
 
 from __future__ import annotations
@@ -73,9 +74,17 @@ class Subject:
         settings = self.config.walk_forward
         if settings is None or settings.scheme == "stom":
             return None
+        return self._purged(settings.purge_days)
+
+    @property
+    def cross_purge(self) -> Purge | None:
+        """Of the cross-validation; None without one."""
+        settings = self.config.cross_validation
+        return None if settings is None else self._purged(settings.purge_days)
+
+    def _purged(self, given: int | None) -> Purge:
         needed = self.reach.purge_days
-        days = needed if settings.purge_days is None else settings.purge_days
-        return {"days": days, "needed": needed, "reason": self.reach.reason}
+        return {"days": needed if given is None else given, "needed": needed, "reason": self.reach.reason}
 
     @property
     def days(self) -> Ints:
@@ -225,11 +234,17 @@ def refuse_others(subject: Subject, folder: Path) -> None:
                 f"{path}: this run is about something else: its {', '.join(apart)} differ from the configuration's. "
                 "Set execution.folder to another one, or go back to the settings of that run"
             )
-    if any(folder.glob("walk-forward/**/ledger.bin")) and (folder / "config.yaml").exists():
-        before, now = load_config(folder / "config.yaml").walk_forward, subject.config.walk_forward
+    if not (folder / "config.yaml").exists():
+        return
+    kept = load_config(folder / "config.yaml")
+    for what, parts, before, now in (
+        ("walk-forward", "windows", kept.walk_forward, subject.config.walk_forward),
+        ("cross-validation", "folds", kept.cross_validation, subject.config.cross_validation),
+    ):
+        begun = any(folder.glob(f"{what}/**/ledger.bin"))
         free = {"evaluations", "top"}
-        if before and now and before.model_dump(exclude=free) != now.model_dump(exclude=free):
+        if begun and before and now and before.model_dump(exclude=free) != now.model_dump(exclude=free):
             raise ConfigError(
-                f"{folder}: its walk-forward has other windows than the configuration's walk_forward section. "
+                f"{folder}: its {what} has other {parts} than the configuration's {what.replace('-', '_')} section. "
                 "Set execution.folder to another one, or go back to the settings of that run"
             )

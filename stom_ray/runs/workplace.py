@@ -22,6 +22,7 @@ from stom_ray.search.progress import Progress, ProgressCallback
 from stom_ray.search.study import PRESENT, Study, StudyConfig, StudyResult
 from stom_ray.search.table import trial_table
 from stom_ray.store.panel import Selection
+from stom_ray.store.selection import on_days
 from stom_ray.validation.splits import WalkForward
 from stom_ray.validation.stom_splits import list_days
 from stom_ray.validation.walk_forward import DayEvaluator, RunStudy, WalkForwardResult, stom_walk_forward, walk_forward
@@ -71,6 +72,11 @@ class Workplace:
         selection = self.subject.selection if days is None else self.subject.on(days)
         yield PlacedEvaluator(self.subject, selection, folds)
 
+    @contextlib.contextmanager
+    def evaluator_on(self, days: Ints) -> Iterator[PlacedEvaluator]:
+        """As `evaluator`, over these trading days (yyyymmdd), consecutive or not."""
+        yield PlacedEvaluator(self.subject, on_days(self.subject.selection, days), ())
+
     def study(
         self, config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
     ) -> StudyResult:
@@ -102,7 +108,7 @@ class Workplace:
         """The run's study over all selected days."""
         with self.evaluator(None) as evaluator:
             ledger = folder / "search" / "ledger.bin"
-            return self.study(self.subject.study_config(), evaluator, ledger, resume, _telling("search", say))
+            return self.study(self.subject.study_config(), evaluator, ledger, resume, telling("search", say))
 
     def recorded(self, folder: Path, stopped_by: str, seconds: float) -> StudyResult | None:
         """The run's study as its ledger has it, nothing evaluated; None when there is none. A full budget counts as done."""
@@ -115,14 +121,7 @@ class Workplace:
 
     def walk_forward_recorded(self, folder: Path, windows: int, stopped_by: str) -> WalkForwardResult:
         """The first `windows` windows as their ledgers have them: nothing is searched, the chosen rows are scored again."""
-        rest = iter([stopped_by if stopped_by == "time" else "done"] * windows)
-
-        def replay(
-            config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
-        ) -> StudyResult:
-            return _replayed(config, evaluator.days, ledger, next(rest, "interrupted"), 0.0)
-
-        return self.walk_forward(folder, resume=True, say=lambda _: None, study=replay)
+        return self.walk_forward(folder, resume=True, say=lambda _: None, study=replaying(windows, stopped_by))
 
     def walk_forward(self, folder: Path, *, resume: bool, say: Say, study: RunStudy | None = None) -> WalkForwardResult:
         """Raises ConfigError when the days do not suffice, with the arithmetic. `study`: runs each window (`self.study`)."""
@@ -131,7 +130,7 @@ class Workplace:
             raise ConfigError(NO_WALK_FORWARD)
         place, days, config = folder / "walk-forward", self.subject.days, self.subject.study_config()
         config = replace(config, evaluations=settings.evaluations or config.evaluations)
-        told, run = _telling("walk-forward", say), study or self.study
+        told, run = telling("walk-forward", say), study or self.study
         if settings.scheme == "stom":
             variant = "RV" if settings.weeks[1] else "R"
             splits = list_days(variant, int(days[-1]), settings.weeks, days)
@@ -169,6 +168,18 @@ def _asked(ledger: Ledger) -> int:
     return sum(len(rows) - int((rows.places(present) >= 0).sum()) for rows in asked.values())
 
 
+def replaying(studies: int, stopped_by: str) -> RunStudy:
+    """Takes so many studies from their ledgers, then says that it was interrupted. Nothing is evaluated."""
+    rest = iter([stopped_by if stopped_by == "time" else "done"] * studies)
+
+    def replay(
+        config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
+    ) -> StudyResult:
+        return _replayed(config, evaluator.days, ledger, next(rest, "interrupted"), 0.0)
+
+    return replay
+
+
 def _replayed(config: StudyConfig, days: Ints, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
     """A study out of its ledger; without a ledger one that scored nothing, on these days."""
     book = Ledger.read(ledger) if ledger.exists() else None
@@ -177,7 +188,7 @@ def _replayed(config: StudyConfig, days: Ints, ledger: Path, stopped_by: str, se
     return StudyResult(config.study_id, table, ended, stopped_by, 0, 0, seconds, 0.0, 0.0, daily, days)
 
 
-def _telling(what: str, say: Say) -> ProgressCallback:
+def telling(what: str, say: Say) -> ProgressCallback:
     def told(progress: Progress) -> None:
         say(f"{what}: {progress.render()}")
 

@@ -165,4 +165,4 @@ def test_an_empty_purge_means_what_the_strategy_needs(cli, write, folder):
     assert f"purge     {needed} before each evaluated block; needed are {needed} day" in done.out
     none = cli("walk-forward", write("two", more=WINDOWS.replace("{", "{purge_days: 0, ")), "--json", "-").json
     assert none["purge"]["days"] == 0
-    assert [text for text in none["warnings"] if text.startswith("walk_forward.purge_days is 0, but the strategy reads further")]
+    assert [text for text in none["warnings"] if text.startswith("walk_forward.purge_days is 0, but the strategy's windows")]

@@ -1,0 +1,125 @@
+"""The cross-validation of a run: its folds searched where the run's studies are searched, and what a report shows of them."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stom_ray.engine.types import Floats, Ints
+from stom_ray.errors import ConfigError
+from stom_ray.metrics.objectives import objective as objective_of
+from stom_ray.metrics.returns import sharpe
+from stom_ray.reports.data import CrossFold, CrossValidated, Spread
+from stom_ray.runs.subject import Subject
+from stom_ray.runs.workplace import Say, Workplace, replaying, telling
+from stom_ray.search.base import FIGURES
+from stom_ray.validation.cpcv import CombinatorialPurgedCV
+from stom_ray.validation.cross_validation import CrossValidation, cross_validate
+from stom_ray.validation.nested import NestedFold
+from stom_ray.validation.path_scores import Distribution
+from stom_ray.validation.splits import PurgedKFold
+from stom_ray.validation.walk_forward import RunStudy
+
+NO_SECTION = "the configuration has no cross_validation section: add one, `cross_validation: {scheme: cpcv, folds: 6}`"
+
+
+def cross_validation(place: Workplace, folder: Path, *, resume: bool, say: Say, study: RunStudy) -> CrossValidation:
+    """study: runs each fold's, with a ledger under cross-validation/fold-NN. Raises ConfigError when the days do not suffice."""
+    subject = place.subject
+    settings, purge, config = subject.config.cross_validation, subject.cross_purge, subject.study_config()
+    if settings is None or purge is None:
+        raise ConfigError(NO_SECTION)
+    gaps = purge["days"], settings.embargo_days
+    scheme: PurgedKFold | CombinatorialPurgedCV = PurgedKFold(settings.folds, *gaps)
+    if settings.scheme == "cpcv":
+        scheme = CombinatorialPurgedCV(settings.folds, settings.tested_at_once, *gaps)
+    return cross_validate(
+        replace(config, evaluations=settings.evaluations or config.evaluations),
+        subject.days,
+        scheme,
+        place.evaluator_on,
+        folder / "cross-validation",
+        valid_days=settings.valid_days,
+        resume=resume,
+        progress=telling("cross-validation", say),
+        study=study,
+    )
+
+
+def recorded(place: Workplace, folder: Path, folds: int, stopped_by: str) -> CrossValidation:
+    """The first `folds` folds as their ledgers have them: nothing is searched, the chosen rows are scored again."""
+    return cross_validation(place, folder, resume=True, say=lambda _: None, study=replaying(folds, stopped_by))
+
+
+def shown(subject: Subject, found: CrossValidation) -> CrossValidated:
+    """For the report and the JSON."""
+    settings, purge = subject.config.cross_validation, subject.cross_purge
+    assert settings is not None  # it was found by them
+    assert purge is not None
+    paths = found.paths
+    return {
+        "scheme": settings.scheme,
+        "test_folds": settings.tested_at_once,
+        "planned": len(found.folds),
+        "folds": [_fold(subject, fold, found.days) for fold in found.result.folds],
+        "purge": purge,
+        "embargo_days": settings.embargo_days,
+        "days": len(found.days),
+        "trials": found.result.trials,
+        "profit": _spread(paths.sum(axis=1)),
+        "sharpe": _spread(np.asarray(sharpe(paths))),
+        "stopped_by": found.result.stopped_by,
+    }
+
+
+def cross_lines(found: CrossValidated) -> list[str]:
+    """For a terminal: a line for each fold, one for its paths, one for what was left out."""
+    lines = []
+    for fold in found["folds"]:
+        test = ", ".join(f"{first}-{last}" for first, last, _ in fold["test"])
+        train = sum(days for _, _, days in fold["train"])
+        lines.append(f"train {train:>4} days {fold['train_objective']:>14,.10g}   test {test} {fold['test_objective']:>14,.10g}")
+    if len(found["folds"]) < found["planned"]:
+        lines.append(f"folds     {len(found['folds'])} of {found['planned']} ({found['stopped_by']})")
+    for name, spread, digits in (("profit", found["profit"], 0), ("sharpe", found["sharpe"], 3)):
+        if spread["values"]:
+            lines.append(
+                f"paths     {len(spread['values'])} of {found['days']} days, {name}: median {spread['median']:+,.{digits}f}, "
+                f"worst {spread['worst']:+,.{digits}f}, below 0 {spread['share_negative']:.0%}"
+            )
+    purge = found["purge"]
+    lines.append(
+        f"purge     {purge['days']} on both sides of each test block, {found['embargo_days']} more behind it; "
+        f"needed are {purge['reason']}"
+    )
+    return lines
+
+
+def _fold(subject: Subject, fold: NestedFold, days: Ints) -> CrossFold:
+    goal = subject.goal
+    return {
+        "train": blocks(fold.fold.train, days),
+        "test": blocks(fold.fold.test, days),
+        "best": fold.best.values[0].tolist(),
+        "train_objective": fold.objective,
+        "test_objective": float(objective_of(goal.objective, fold.figures, goal.limits, "TEST", betting=goal.betting)),
+        "test_figures": dict(zip(FIGURES, fold.figures.tolist(), strict=True)),
+    }
+
+
+def blocks(some: Ints, days: Ints) -> list[list[int]]:
+    """[first day, last day, trading days] of every run of neighbours in `days`; both yyyymmdd, sorted."""
+    places = np.searchsorted(days, some)
+    cuts = np.flatnonzero(np.diff(places) > 1) + 1
+    edges = [0, *cuts.tolist(), len(some)]
+    return [[int(some[low]), int(some[high - 1]), high - low] for low, high in itertools.pairwise(edges) if high > low]
+
+
+def _spread(values: Floats) -> Spread:
+    """Over paths; NaN where there is no number."""
+    of = Distribution.of(values)
+    worst = float(np.nanmin(values)) if of.n else float("nan")
+    return {"values": values.tolist(), "median": of.median, "worst": worst, "share_negative": of.share_negative}
