@@ -111,7 +111,7 @@ def _panel(canvas: Canvas, name: str, spread: Spread, top: float, phrases: Phras
         if count:
             title = phrases.say("path_count", low=shown(low), high=shown(high), paths=phrases.number(count))
             x, y = across(low) + 1, up(count)
-            canvas.rect(x, y, across(high) - 1 - x, base - y, "cell gain" if low >= 0 else "cell loss", title)
+            canvas.rect(x, y, across(high) - 1 - x, base - y, "cell gain" if low >= 0 else "cell loss", title, 0.6)
     canvas.line(left, base, right, base, "grid")
     canvas.line(across(0.0), top, across(0.0), base, "zero")
     canvas.line(across(spread["median"]), top, across(spread["median"]), base, "at out")

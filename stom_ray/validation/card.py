@@ -111,7 +111,7 @@ class Card:
                 f"verdict   {self.standing.replace('_', ' ').upper()}. {self.told(lang)}",
                 f"          {counted}, {self.n_days:,} trading days{needed}",
                 *(f"          {self.hit_rate_told(part, lang)}" for part in self.hit_rates),
-                *(f"  {check.standing.replace('_', ' '):<15} {check.name:<15} {check.told(lang)}" for check in self.checks),
+                *(f"  {check.standing.replace('_', ' '):<15} {check.name:<16} {check.told(lang)}" for check in self.checks),
             ]
         )
 

@@ -86,7 +86,18 @@ def test_profit_factor_expectancy_and_hit_rate_of_trades():
 def test_profit_factor_without_losses_is_infinite_and_without_anything_unknown():
     assert r.profit_factor(np.array([5])) == math.inf
     nothing = np.array([])
-    assert all(math.isnan(measure(nothing)) for measure in (r.profit_factor, r.expectancy, r.hit_rate))
+    assert all(math.isnan(measure(nothing)) for measure in (r.profit_factor, r.expectancy, r.hit_rate, r.break_even_hit_rate))
+
+
+def test_a_hit_rate_above_break_even_is_a_profit():
+    # Take-profit and stop of 1% with a round trip of 0.33%: gains of 0.67% and losses of 1.33% need 66.5% (design/science.md).
+    assert r.break_even_hit_rate(np.array([0.67, -1.33])) == pytest.approx(0.665)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        profits = rng.normal(rng.normal(0, 20), 100, 40)
+        assert (r.hit_rate(profits) > r.break_even_hit_rate(profits)) == (profits.sum() > 0)
+    assert math.isnan(r.break_even_hit_rate(np.array([1, 2])))
+    assert math.isnan(r.break_even_hit_rate(np.array([-1, -2])))
 
 
 def test_exposure_is_the_union_of_holding_times():

@@ -10,7 +10,7 @@ import pytest
 from stom_ray.errors import ConfigError
 from stom_ray.validation.card import LEAST_DAYS, MOST_WEAK, card
 from stom_ray.validation.card_checks import PBO_BLOCKS, TEST_REPS, chance
-from stom_ray.validation.card_evidence import Evidence
+from stom_ray.validation.card_evidence import Evidence, HitRate
 from stom_ray.validation.card_words import HEADLINE, LANGUAGES, MISSING, card_words
 from stom_ray.validation.overfitting import expected_max
 from stom_ray.validation.plateau import plateau
@@ -295,6 +295,45 @@ def test_a_card_s_record_and_its_lines_have_every_check():
     assert [line.split()[-len(check.words.split()) :] for line, check in zip(lines[2:], found.checks, strict=True)] == [
         check.words.split() for check in found.checks
     ]
+
+
+WORST_FIRST = ["fail", "too_little_data", "weak", "pass"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "standing", "losing"),
+    [(np.full((5, 8), 3.0), "pass", 0.0), (np.array([[1.0], [2.0], [-9.0]]), "weak", 1 / 3), (np.zeros((1, 8)), "fail", 1.0)],
+)
+def test_a_search_that_is_repeated_in_every_fold_has_to_earn_on_the_middle_path(paths, standing, losing):
+    check = card(evidence(cross_validated=paths))["cross_validation"]
+    assert (check.standing, check.value, check.decisive) == (standing, losing, False)
+
+
+@pytest.mark.parametrize("edge", [0.0, 0.45, 1.2])
+@pytest.mark.parametrize("paths", [np.ones((5, 8)), -np.ones((5, 8)), np.empty((0, 8))])
+def test_a_cross_validation_never_makes_a_card_better(edge, paths):
+    without = evidence(edge)
+    assert "cross_validation" not in [check.name for check in card(without).checks]
+    found = card(replace(without, cross_validated=paths))
+    assert WORST_FIRST.index(found.standing) <= WORST_FIRST.index(card(without).standing)
+    assert found["cross_validation"].missing == (len(paths) == 0)
+
+
+def test_a_cross_validation_is_no_walk_forward():
+    found = card(evidence(out_of_sample=None, present=None, cross_validated=np.ones((5, 8))))
+    assert found["out_of_sample"].missing
+    assert found.standing == "weak"
+
+
+def test_hit_rates_are_told_beside_the_one_at_break_even_and_decide_nothing():
+    rates = {"searched": HitRate.of(np.array([67, -133, 67, 67])), "unseen": HitRate.of(np.array([5, 5]))}
+    found = card(evidence(hit_rates=rates))
+    assert found.standing == card(evidence()).standing
+    assert found.hit_rate_told("searched", "en").startswith("Where it was chosen 75.0% of 4 trades won;")
+    assert "66.5% are needed (+8.5 points)" in found.render()
+    assert "66.5%가 본전" in found.render("ko")
+    assert found.hit_rate_told("unseen", "en").startswith("Its 2 trades did not both win and lose")
+    assert found.to_json()["hit_rates"]["searched"]["break_even"] == pytest.approx(0.665)
 
 
 def test_a_handful_of_losing_days_asks_for_no_number_of_days():
