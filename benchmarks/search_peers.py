@@ -3,7 +3,7 @@
 Twelve thresholds of one rule (eight of the buy text, four of the sell text) with 20 values each: 4 × 10^15 combinations. Every
 method has the same scripts, kernels, batch evaluator, two cores and seconds by the clock; only who asks for rows differs:
 
-- default: what `search.sampler` is without being told
+- default: what `search` is without being told: sampler, islands and batch
 - random: rows without a model
 - tpe: Optuna's TPE, a batch at a time
 - optuna: OptunaSearch as Ray Tune runs it, one candidate a trial; starting Ray is not counted
@@ -125,7 +125,7 @@ def ascents(place: Place, config: StudyConfig, seconds: float) -> StudyResult:
 
 
 PEERS: dict[str, Peer] = {
-    "default": by_study(sampler=SearchSection().sampler, islands=SearchSection().islands),
+    "default": by_study(sampler=SearchSection().sampler, islands=SearchSection().islands, batch_size=SearchSection().batch),
     "random": by_study(sampler="random"),
     "tpe": by_study(sampler="tpe", batch_size=SearchSection().batch),
     "optuna": one_a_trial,

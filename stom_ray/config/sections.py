@@ -147,7 +147,7 @@ class LimitsSection(Section):
 class SearchSection(Section):
     """How to search. islands × batch rows are asked at a time; both belong to the result, workers do not."""
 
-    sampler: Sampler = "tpe"
+    sampler: Sampler = "genetic"
     evaluations: int = Field(default=2_000, ge=1)
     islands: int = Field(default=2, ge=1, le=1024)
     batch: int = Field(default=200, ge=1, le=100_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Set as AbstractSet
 
 import numpy as np
@@ -12,21 +13,24 @@ from stom_ray.search.breeding import Breeding
 from stom_ray.search.samplers import batch_rng
 from stom_ray.search.space import Space
 
-POPULATION = 64
+FEWEST = 64
+GROWTH = 2
 TOURNAMENT = 3
 
 
 class GeneticSampler:
     """Random until `population` rows were told, then children of the `population` best rows so far.
 
-    Each parent is the best of `tournament` drawn ones. What broods leave open is filled with random rows (`Breeding`).
+    Without a number the population grows with the study, 2 √(rows told) and never below 64: a small one is soon of one family and
+    stays at the nearest top, a large one wastes the rows of a short study. Each parent is the best of `tournament` drawn ones.
+    What broods leave open is filled with random rows (`Breeding`).
     """
 
     source = "genetic"
 
-    def __init__(self, space: Space, seed: int, island: int, population: int = POPULATION, tournament: int = TOURNAMENT) -> None:
+    def __init__(self, space: Space, seed: int, island: int, population: int | None = None, tournament: int = TOURNAMENT) -> None:
         """ConfigError when two parents cannot be chosen."""
-        if population < 2 or tournament < 1:
+        if (population is not None and population < 2) or tournament < 1:
             raise ConfigError(
                 f"genetic population is {population}, tournament {tournament}: expected at least 2 rows to choose parents from, "
                 "and at least 1 drawn for each parent"
@@ -46,7 +50,7 @@ class GeneticSampler:
             mother, father = self._parents[rng.integers(len(self._parents), size=(2, n, self._tournament)).min(axis=-1)]
             return mother, father
 
-        ready = self._told >= self._population and len(self._parents) > 1
+        ready = self._told >= (self._population or FEWEST) and len(self._parents) > 1
         return self._breeding.fill(rng, n, seen, pairs if ready else None)
 
     def tell(self, batch: int, params: ParamMatrix, objective: Floats) -> None:
@@ -57,6 +61,7 @@ class GeneticSampler:
         usable = ~np.isnan(positions).any(axis=1) & ~np.isnan(objective)
         parents = np.concatenate([self._parents, positions[usable]])
         scores = np.concatenate([self._scores, objective[usable]])
-        best = np.argsort(-scores, kind="stable")[: self._population]
-        self._parents, self._scores = parents[best], scores[best]
         self._told += len(objective)
+        room = self._population or max(FEWEST, GROWTH * math.isqrt(self._told))
+        best = np.argsort(-scores, kind="stable")[:room]
+        self._parents, self._scores = parents[best], scores[best]
