@@ -18,7 +18,7 @@ from stom_ray.reports.data import ReportData
 from stom_ray.reports.phrases import Phrases
 from stom_ray.reports.tables import winners
 from stom_ray.runs.counted import Counted
-from stom_ray.runs.cross_validated import cross_lines, cross_validation, recorded
+from stom_ray.runs.cross_validated import check, cross_lines, cross_validation, recorded
 from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import found
 from stom_ray.runs.structured import FoundScripts, write_found
@@ -144,6 +144,8 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
     counted = Counted(subject, folder)
     seconds: dict[str, float] = {}
     study: StudyResult | None = None
+    if search and config.cross_validation is not None:
+        check(subject)
     forward: WalkForwardResult | None = None
     validated: CrossValidation | None = None
     with script_files(config).in_errors(), Workplace(subject) as place:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stom_ray.config.cross_validation import CrossValidationSection
 from stom_ray.engine.types import Floats, Ints
 from stom_ray.errors import ConfigError
 from stom_ray.metrics.objectives import objective as objective_of
@@ -17,7 +18,7 @@ from stom_ray.runs.subject import Subject
 from stom_ray.runs.workplace import Say, Workplace, replaying, telling
 from stom_ray.search.base import FIGURES
 from stom_ray.validation.cpcv import CombinatorialPurgedCV
-from stom_ray.validation.cross_validation import CrossValidation, cross_validate
+from stom_ray.validation.cross_validation import CrossValidation, Scheme, cross_validate, plan
 from stom_ray.validation.nested import NestedFold
 from stom_ray.validation.path_scores import Distribution
 from stom_ray.validation.splits import PurgedKFold
@@ -29,17 +30,11 @@ NO_SECTION = "the configuration has no cross_validation section: add one, `cross
 def cross_validation(place: Workplace, folder: Path, *, resume: bool, say: Say, study: RunStudy) -> CrossValidation:
     """study: runs each fold's, with a ledger under cross-validation/fold-NN. Raises ConfigError when the days do not suffice."""
     subject = place.subject
-    settings, purge, config = subject.config.cross_validation, subject.cross_purge, subject.study_config()
-    if settings is None or purge is None:
-        raise ConfigError(NO_SECTION)
-    gaps = purge["days"], settings.embargo_days
-    scheme: PurgedKFold | CombinatorialPurgedCV = PurgedKFold(settings.folds, *gaps)
-    if settings.scheme == "cpcv":
-        scheme = CombinatorialPurgedCV(settings.folds, settings.tested_at_once, *gaps)
+    settings, config = _settings(subject), subject.study_config()
     return cross_validate(
         replace(config, evaluations=settings.evaluations or config.evaluations),
         subject.days,
-        scheme,
+        _scheme(subject),
         place.evaluator_on,
         folder / "cross-validation",
         valid_days=settings.valid_days,
@@ -49,6 +44,25 @@ def cross_validation(place: Workplace, folder: Path, *, resume: bool, say: Say, 
     )
 
 
+def check(subject: Subject) -> None:
+    """Raises ConfigError where the days do not suffice for the folds."""
+    plan(subject.days, _scheme(subject), _settings(subject).valid_days)
+
+
+def _settings(subject: Subject) -> CrossValidationSection:
+    if subject.config.cross_validation is None:
+        raise ConfigError(NO_SECTION)
+    return subject.config.cross_validation
+
+
+def _scheme(subject: Subject) -> Scheme:
+    settings = _settings(subject)
+    gaps = subject.purge_of(settings)["days"], settings.embargo_days
+    if settings.scheme == "cpcv":
+        return CombinatorialPurgedCV(settings.folds, settings.tested_at_once, *gaps)
+    return PurgedKFold(settings.folds, *gaps)
+
+
 def recorded(place: Workplace, folder: Path, folds: int, stopped_by: str) -> CrossValidation:
     """The first `folds` folds as their ledgers have them: nothing is searched, the chosen rows are scored again."""
     return cross_validation(place, folder, resume=True, say=lambda _: None, study=replaying(folds, stopped_by))
@@ -56,16 +70,13 @@ def recorded(place: Workplace, folder: Path, folds: int, stopped_by: str) -> Cro
 
 def shown(subject: Subject, found: CrossValidation) -> CrossValidated:
     """For the report and the JSON."""
-    settings, purge = subject.config.cross_validation, subject.cross_purge
-    assert settings is not None  # it was found by them
-    assert purge is not None
-    paths = found.paths
+    settings, paths = _settings(subject), found.paths
     return {
         "scheme": settings.scheme,
         "test_folds": settings.tested_at_once,
         "planned": len(found.folds),
         "folds": [_fold(subject, fold, found.days) for fold in found.result.folds],
-        "purge": purge,
+        "purge": subject.purge_of(settings),
         "embargo_days": settings.embargo_days,
         "days": len(found.days),
         "trials": found.result.trials,

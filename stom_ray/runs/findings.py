@@ -164,11 +164,10 @@ def _remarks(
 ) -> list[Remark]:
     """Warnings that a report says in its reader's language."""
     told: list[Remark] = []
-    purges = (
-        ("walk_forward", subject.purge if forward else None),
-        ("cross_validation", subject.cross_purge if validated else None),
-    )
-    for section, purge in purges:
+    sections = {"walk_forward": subject.purge if forward else None}
+    if validated and subject.config.cross_validation:
+        sections["cross_validation"] = subject.purge_of(subject.config.cross_validation)
+    for section, purge in sections.items():
         if purge and purge["days"] < purge["needed"]:
             told.append(("remark_purge", {"section": section, "days": purge["days"], "needed": purge["needed"]}))
     judged = len(forward.windows[-1].window.train) if forward and forward.windows and study is None else LEAST_DAYS

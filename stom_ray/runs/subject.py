@@ -18,6 +18,8 @@ from stom_ray.conditions.ir import Strategy
 from stom_ray.conditions.printer import strategy_hash
 from stom_ray.conditions.ranges import Ranges, parse_ranges
 from stom_ray.config import RunConfig, load_config, parse_span
+from stom_ray.config.cross_validation import CrossValidationSection
+from stom_ray.config.sections import WalkForwardSection
 from stom_ray.engine.backtest import run_warnings
 from stom_ray.engine.sweeps import loaded_lengths
 from stom_ray.engine.types import EngineConfig, Ints
@@ -74,16 +76,11 @@ class Subject:
         settings = self.config.walk_forward
         if settings is None or settings.scheme == "stom":
             return None
-        return self._purged(settings.purge_days)
+        return self.purge_of(settings)
 
-    @property
-    def cross_purge(self) -> Purge | None:
-        """Of the cross-validation; None without one."""
-        settings = self.config.cross_validation
-        return None if settings is None else self._purged(settings.purge_days)
-
-    def _purged(self, given: int | None) -> Purge:
-        needed = self.reach.purge_days
+    def purge_of(self, settings: WalkForwardSection | CrossValidationSection) -> Purge:
+        """As many days as the settings say, else as the strategy needs."""
+        needed, given = self.reach.purge_days, settings.purge_days
         return {"days": needed if given is None else given, "needed": needed, "reason": self.reach.reason}
 
     @property

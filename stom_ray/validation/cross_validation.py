@@ -17,9 +17,11 @@ from stom_ray.engine.types import Floats, Ints
 from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.study import StudyConfig
 from stom_ray.validation.cpcv import CombinatorialPurgedCV, CombinatorialSplits
-from stom_ray.validation.nested import NestedResult, StudySearch, nested_search
+from stom_ray.validation.nested import NestedResult, StudySearch, nested_search, train_and_valid
 from stom_ray.validation.splits import DayFold, PurgedKFold
 from stom_ray.validation.walk_forward import EvaluatorOn, RunStudy, run_study
+
+Scheme = PurgedKFold | CombinatorialPurgedCV
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,20 @@ class CrossValidation:
         return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *(fold.fold.test for fold in self.result.folds)]))
 
 
+def plan(days: Ints, scheme: Scheme, valid_days: int = 0) -> tuple[tuple[DayFold, ...], CombinatorialSplits | None]:
+    """The folds, and for CPCV the splits they are. Raises ConfigError when the days do not suffice, for valid days too."""
+    planned = scheme.split(days)
+    splits = planned if isinstance(planned, CombinatorialSplits) else None
+    folds = planned.folds() if isinstance(planned, CombinatorialSplits) else planned
+    for fold in folds:
+        train_and_valid(fold.train, valid_days, scheme.purge_days + scheme.embargo_days)
+    return folds, splits
+
+
 def cross_validate(
     config: StudyConfig,
     days: Ints,
-    scheme: PurgedKFold | CombinatorialPurgedCV,
+    scheme: Scheme,
     evaluator_on: EvaluatorOn,
     folder: str | Path,
     *,
@@ -73,9 +85,7 @@ def cross_validate(
     valid_days: the last train days of a fold, on which its choice is made among the best of the earlier ones; purge and embargo
     lie between. Raises ConfigError, before anything is searched, when days do not suffice; LedgerError; what engines raise.
     """
-    planned = scheme.split(days)
-    splits = planned if isinstance(planned, CombinatorialSplits) else None
-    folds = planned.folds() if isinstance(planned, CombinatorialSplits) else planned
+    folds, splits = plan(days, scheme, valid_days)
     search = StudySearch(
         config,
         evaluator_on,
@@ -85,6 +95,4 @@ def cross_validate(
         progress=progress,
         study=study,
     )
-    for fold in folds:
-        search.parts(fold.train)
     return CrossValidation(days, folds, splits, nested_search(folds, {config.sampler: search}, evaluator_on, folder))

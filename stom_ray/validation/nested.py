@@ -49,6 +49,14 @@ class Search(Protocol):
     def __call__(self, days: Ints, folder: Path) -> Found | None: ...
 
 
+def train_and_valid(days: Ints, valid_days: int, gap_days: int) -> tuple[Ints, Ints]:
+    """The earlier days, to search on, and the last ones, to choose on. Raises ConfigError when none are left to search on."""
+    held = valid_days + gap_days if valid_days else 0
+    if len(days) <= held:
+        raise ConfigError(f"{len(days)} train days: {valid_days} valid + {gap_days} gap leave none to search; take larger folds")
+    return days[: len(days) - held], days[len(days) - valid_days :]
+
+
 @dataclass(frozen=True)
 class StudySearch:
     """A study as a `Search`: over the days given, or with valid_days over the earlier of them, with the choice among its `top`
@@ -63,17 +71,8 @@ class StudySearch:
     progress: ProgressCallback | None = None
     study: RunStudy = run_study
 
-    def parts(self, days: Ints) -> tuple[Ints, Ints]:
-        """Days to search on and days to choose on. Raises ConfigError when none are left to search on."""
-        held = self.valid_days + self.gap_days if self.valid_days else 0
-        if len(days) <= held:
-            raise ConfigError(
-                f"{len(days)} train days: {self.valid_days} valid + {self.gap_days} gap leave none to search; take larger folds"
-            )
-        return days[: len(days) - held], days[len(days) - self.valid_days :]
-
     def __call__(self, days: Ints, folder: Path) -> Found | None:
-        train, valid = self.parts(days)
+        train, valid = train_and_valid(days, self.valid_days, self.gap_days)
         config = replace(self.config, subject={**self.config.subject, "days": train.tolist()})
         chosen = search_and_choose(
             config,

@@ -166,3 +166,78 @@ def test_an_empty_purge_means_what_the_strategy_needs(cli, write, folder):
     none = cli("walk-forward", write("two", more=WINDOWS.replace("{", "{purge_days: 0, ")), "--json", "-").json
     assert none["purge"]["days"] == 0
     assert [text for text in none["warnings"] if text.startswith("walk_forward.purge_days is 0, but the strategy's windows")]
+
+
+FOLDS = "cross_validation: {scheme: cpcv, folds: 4, test_folds: 2, embargo_days: 1, evaluations: 20}\n"
+
+
+def test_a_cross_validated_run_counts_every_fold_and_is_judged_by_its_paths(cli, write):
+    record = cli("search", write("one", more=FOLDS), "--json", "-").json
+    crossed, card = record["cross_validation"], record["card"]
+    assert (crossed["planned"], len(crossed["folds"]), crossed["days"], crossed["trials"]) == (6, 6, 24, 6 * 21)
+    assert (card["n_trials"], card["looks"]) == (61 + 6 * 21, 1)
+    days = np.array(open_subject(load_config("one.yaml")).days)
+    profit = np.zeros(6)
+    for number, fold in enumerate(crossed["folds"]):
+        test, train = (np.concatenate([days[(days >= a) & (days <= b)] for a, b, _ in fold[part]]) for part in ("test", "train"))
+        assert len(test) == sum(block[2] for block in fold["test"]) == 12
+        behind = [int(np.searchsorted(days, block[1])) + 1 for block in fold["test"]]
+        assert not {int(days[at]) for at in behind if at < 24} & set(train.tolist())
+        assert not set(test) & set(train)
+        assert Ledger.read(Path("one/cross-validation") / f"fold-{number + 1:02d}" / "ledger.bin").days.tolist() == train.tolist()
+        profit[number] = fold["test_figures"]["tsg"]
+    assert sum(crossed["profit"]["values"]) == profit.sum()
+    assert len(crossed["profit"]["values"]) == 3
+    (check,) = [check for check in card["checks"] if check["name"] == "cross_validation"]
+    assert check["value"] == np.mean(np.array(crossed["profit"]["values"]) <= 0)
+    assert not check["decisive"]
+    assert {check["name"] for check in card["checks"] if check["missing"]} == {"out_of_sample", "interval", "present", "account"}
+    before = lines_of("one")
+    again = cli("report", "one", "--lang", "ko", "--json", "-").json
+    assert (again["cross_validation"], again["card"]) == (crossed, card)
+    assert lines_of("one") == before
+    page = Path("one/report/report.html").read_text(encoding="utf-8")
+    assert 'id="cross-validation"' in page
+    assert "신뢰구간이 아닙니다" in page
+
+
+def test_a_cross_validation_that_was_broken_off_goes_on_where_it_was(cli, write, monkeypatch):
+    folds = FOLDS.replace("cpcv", "purged_kfold").replace("test_folds: 2, ", "")
+    config = load_config(write("one", more=folds))
+    seen = []
+
+    def break_off(text):
+        seen.append(text)
+        if sum(text.startswith("cross-validation") for text in seen) > 3:
+            raise KeyboardInterrupt
+
+    broken = api.search(config, progress=break_off)
+    assert broken.stopped_by == "interrupted"
+    assert len(broken.to_json()["cross_validation"]["folds"]) == 1
+    assert broken.data.card["cross_validation"].missing
+    resumed = api.search(config, resume=True).to_json()
+    whole = cli("search", write("two", more=folds), "--json", "-").json
+    assert resumed["cross_validation"] == whole["cross_validation"]
+    assert whole["cross_validation"]["sharpe"]["median"] == whole["cross_validation"]["sharpe"]["worst"]
+    other = cli("search", write("one", more=folds.replace("embargo_days: 1", "embargo_days: 2")), "--resume")
+    assert other.code == 2
+    assert "its cross-validation has other folds than the configuration's cross_validation section" in other.err
+
+
+def test_folds_without_train_days_are_refused_before_anything_is_searched(cli, write):
+    done = cli("search", write("one", more=FOLDS.replace("folds: 4", "folds: 4, purge_days: 12")))
+    assert done.code == 2
+    assert "has no train day" in done.err
+    assert not Path("one").exists()
+
+
+def test_what_a_reader_has_to_know_is_said_in_the_language_of_the_report(cli, write):
+    done = cli("walk-forward", write("one", more=WINDOWS.replace("{", "{purge_days: 0, ")), "--json", "-").json
+    told = [text for text in done["warnings"] if "set walk_forward.train_days to 20 or more" in text]
+    assert len(told) == 1
+    assert "its 8 train days" in told[0]
+    assert "all 24 days" in told[0]
+    cli("report", "one", "--lang", "ko")
+    page = Path("one/report/report.html").read_text(encoding="utf-8")
+    assert "walk_forward.train_days를 20 이상으로" in page
+    assert told[0] not in page
