@@ -34,7 +34,7 @@ class Told:
 
     params: ParamMatrix
     keys: list[bytes] | None
-    objective: Floats
+    marks: Floats
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class IslandTrial(ScoringTrial):
             return {"done": True}
         scores = score_rows(self.evaluator, self.leg.config.goal, take(asked.params, asked.rows))
         told = time.perf_counter()
-        objective = island.known(asked, scores.objective)
-        island.tell(asked.params, asked.keys, objective)
+        marks = island.known(asked, scores.marks)
+        island.tell(asked.params, asked.keys, marks)
         sampled += time.perf_counter() - told
         self.send(
             island=island.plan.number,
@@ -72,6 +72,7 @@ class IslandTrial(ScoringTrial):
             source=island.sampler.source,
             params=asked.params,
             keys=asked.keys,
+            marks=marks,
             rows=asked.rows,
             scores=scores,
             sampler_s=sampled,
@@ -131,14 +132,14 @@ def replay(config: StudyConfig, ledger: Ledger, ended: Mapping[int, str]) -> tup
     histories: dict[int, list[Told]] = {island.plan.number: [] for island in islands}
     present = ledger.batch(PRESENT, 0)
     assert present is not None
-    best = Told(present.params, None, ledger.objective(present.keys))
+    best = Told(present.params, None, present.marks)
     _inform(islands, histories, best)
     waiting = False
     for number in range(1 + ledger.last_number):
         for island in islands:
             batch = ledger.batch(island.plan.number, number)
             if island.ended is None and batch is not None:
-                told = _tell(island, histories, batch, ledger)
+                told = _tell(island, histories, batch)
                 best = _better(best, told)
             elif island.ended is None:
                 island.ended = ended.get(island.plan.number)
@@ -155,31 +156,32 @@ def island_from(config: StudyConfig, number: int, history: Sequence[Told]) -> Is
     island = Island(config.plans()[number])
     for told in history:
         if told.keys is None:
-            island.inform(told.params, told.objective)
+            island.inform(told.params, told.marks)
         else:
-            island.tell(told.params, told.keys, told.objective)
+            island.tell(told.params, told.keys, told.marks)
     return island
 
 
-def _tell(island: Island, histories: dict[int, list[Told]], batch: Batch, ledger: Ledger) -> Told:
-    told = Told(batch.params, batch.keys, ledger.objective(batch.keys))
-    island.tell(told.params, batch.keys, told.objective)
+def _tell(island: Island, histories: dict[int, list[Told]], batch: Batch) -> Told:
+    told = Told(batch.params, batch.keys, batch.marks)
+    island.tell(told.params, batch.keys, told.marks)
     histories[island.plan.number].append(told)
     return told
 
 
 def _inform(islands: Sequence[Island], histories: dict[int, list[Told]], best: Told) -> None:
-    if not np.isnan(best.objective).all():
+    if not np.isnan(best.marks[:, 0]).all():
         for island in islands:
-            island.inform(best.params, best.objective)
+            island.inform(best.params, best.marks)
             histories[island.plan.number].append(best)
 
 
 def _better(best: Told, told: Told) -> Told:
     """The first row with the highest objective."""
-    if np.isnan(told.objective).all():
+    objective = told.marks[:, 0]
+    if np.isnan(objective).all():
         return best
-    row = int(np.nanargmax(told.objective))
-    if np.isnan(best.objective[0]) or told.objective[row] > best.objective[0]:
-        return Told(take(told.params, np.array([row])), None, told.objective[row : row + 1])
+    row = int(np.nanargmax(objective))
+    if np.isnan(best.marks[0, 0]) or objective[row] > best.marks[0, 0]:
+        return Told(take(told.params, np.array([row])), None, told.marks[row : row + 1])
     return best

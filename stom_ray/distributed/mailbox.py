@@ -10,7 +10,7 @@ import ray
 from numpy.typing import NDArray
 
 from stom_ray.engine.plans import HowRun
-from stom_ray.engine.types import ParamMatrix
+from stom_ray.engine.types import Floats, ParamMatrix
 from stom_ray.errors import StomError
 from stom_ray.search.ledger import Scores
 
@@ -27,6 +27,7 @@ class Letter:
     source: str
     params: ParamMatrix
     keys: list[bytes]
+    marks: Floats
     rows: NDArray[np.int64]
     scores: Scores
     wall_s: float

@@ -43,6 +43,7 @@ class CandidateTrial(ScoringTrial):
             source="optuna",
             params=params,
             keys=parameter_keys(params),
+            marks=scores.marks,
             rows=np.zeros(1, dtype=np.int64),
             scores=scores,
             sampler_s=0.0,
@@ -91,7 +92,7 @@ def _searcher(driver: Driver, kinds: Mapping[str, BaseDistribution]) -> OptunaSe
     points, rewards = [], []
     for batch in driver.ledger.batches:
         positions = driver.config.space.encode(batch.params)
-        for row, score in zip(positions, driver.ledger.objective(batch.keys), strict=True):
+        for row, score in zip(positions, batch.marks[:, 0], strict=True):
             if not np.isnan(row).any() and not np.isnan(score):
                 points.append({name: _native(row[int(name)], kind) for name, kind in kinds.items()})
                 rewards.append(float(score))

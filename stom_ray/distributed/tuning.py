@@ -126,7 +126,7 @@ class Driver:
         scores = score_rows(evaluator, self.config.goal, params)
         keys, row = parameter_keys(params), np.zeros(1, dtype=np.int64)
         spent, how = evaluator.kernel_s, evaluator.how
-        self._record(Letter(PRESENT, 0, "present", params, keys, row, scores, spent, spent, 0.0, how))
+        self._record(Letter(PRESENT, 0, "present", params, keys, scores.marks, row, scores, spent, spent, 0.0, how))
 
     def tune(self, job: TuneJob) -> None:
         """Run it. Trials that die are left for the next call; WorkerError when `ATTEMPTS` calls in a row recorded nothing.
@@ -165,7 +165,7 @@ class Driver:
         wall = max(self._meter.elapsed_s, 1e-9)
         return StudyResult(
             study_id=self.ledger.study_id,
-            table=trial_table(self.ledger.batches, len(self.config.space.variables)),
+            table=trial_table(self.ledger.batches, len(self.config.space.variables), self.config.goal.width),
             ended=ended,
             stopped_by=stopped_by,
             scored_now=self._meter.scored,
@@ -197,7 +197,15 @@ class Driver:
     def _record(self, letter: Letter) -> None:
         number = self.batches_of(letter.island) if letter.number is None else letter.number
         batch = self.ledger.append(
-            letter.island, number, letter.source, letter.params, letter.keys, letter.rows, letter.scores, letter.wall_s
+            letter.island,
+            number,
+            letter.source,
+            letter.params,
+            letter.keys,
+            letter.marks,
+            letter.rows,
+            letter.scores,
+            letter.wall_s,
         )
         if batch is None:
             return

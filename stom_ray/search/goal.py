@@ -42,6 +42,15 @@ class StomGoal:
         """(n,) what a study compares: the objective, whatever the parameters."""
         return self.score(table)
 
+    @property
+    def width(self) -> int:
+        """Columns of `aims`: one objective has none."""
+        return 0
+
+    def aims(self, table: ScoreTable, params: ParamMatrix) -> Floats:
+        """(n, width)"""
+        return np.empty((len(table.failed), 0))
+
     def sharpe(self, table: ScoreTable) -> Floats:
         """(n,) per trading day, of daily profit over the betting; NaN without variation."""
         return sharpe(daily_returns(table.daily_profit, self.betting))

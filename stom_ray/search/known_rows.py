@@ -1,4 +1,4 @@
-"""Objective by key for millions of rows, about 40 bytes each: a hash table in arrays."""
+"""What is known of each key for millions of rows, about 40 bytes each: a hash table in arrays."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ SLOTS_A_KEY = 2
 
 
 class KnownRows(AbstractSet[bytes]):
-    """Keys (`space.parameter_keys`) in the order in which they came, each with its objective; NaN = failed.
+    """Keys (`space.parameter_keys`) in the order in which they came, each with `width` numbers (the marks of `samplers`).
 
     A dictionary of bytes takes five times the memory, and a study keeps one for its ledger and one for its islands.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 1) -> None:
         self._count = 0
         self._words = np.empty((FIRST_ROOM, 2), dtype=np.uint64)
-        self._objective = np.empty(FIRST_ROOM)
+        self._marks = np.empty((FIRST_ROOM, width))
         self._slots = np.full(SLOTS_A_KEY * FIRST_ROOM, -1, dtype=np.int32)
 
     def __len__(self) -> int:
@@ -46,29 +46,30 @@ class KnownRows(AbstractSet[bytes]):
         _find(_words(keys), self._words, self._slots, found)
         return found
 
-    def objective(self, keys: Sequence[bytes]) -> Floats:
-        """(n,) KeyError when a key is not known."""
+    def marks(self, keys: Sequence[bytes]) -> Floats:
+        """(n, width) KeyError when a key is not known."""
         places = self.places(keys)
         if len(places) and places.min() < 0:
             raise KeyError(keys[int(places.argmin())])
-        return self._objective[places]
+        return self._marks[places]
 
-    def add(self, keys: Sequence[bytes], objective: Floats) -> int:
-        """How many were new. A key that is known keeps its objective."""
+    def add(self, keys: Sequence[bytes], marks: Floats) -> int:
+        """How many were new. A key that is known keeps its marks. marks: (n, width), or (n,) of one number each."""
         self._make_room(self._count + len(keys))
         before = self._count
-        self._count = _add(_words(keys), objective, self._words, self._objective, self._slots, before)
+        table = np.ascontiguousarray(marks, dtype=np.float64).reshape(len(keys), self._marks.shape[1])
+        self._count = _add(_words(keys), table, self._words, self._marks, self._slots, before)
         return self._count - before
 
     def _make_room(self, count: int) -> None:
-        room = len(self._objective)
+        room = len(self._marks)
         if count <= room:
             return
         while room < count:
             room *= 2
         # In place where the system can, so that growing needs no second copy.
         self._words.resize((room, 2), refcheck=False)
-        self._objective.resize(room, refcheck=False)
+        self._marks.resize((room, self._marks.shape[1]), refcheck=False)
         self._slots = np.full(SLOTS_A_KEY * room, -1, dtype=np.int32)
         _place_all(self._words, self._slots, self._count)
 
@@ -101,13 +102,13 @@ def _find(keys: Words, words: Words, slots: Slots, found: Ints) -> None:
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _add(keys: Words, scores: Floats, words: Words, objective: Floats, slots: Slots, count: int) -> int:
+def _add(keys: Words, told: Floats, words: Words, marks: Floats, slots: Slots, count: int) -> int:
     for i in range(len(keys)):
         at = _slot_of(keys[i, 0], keys[i, 1], words, slots)
         if slots[at] < 0:
             slots[at] = count
             words[count] = keys[i]
-            objective[count] = scores[i]
+            marks[count] = told[i]
             count += 1
     return count
 

@@ -26,7 +26,7 @@ from stom_ray.search.ledger_batch import Batch, Batches, Scores, keys_of, pack
 
 __all__ = ["Batch", "Ledger", "Scores"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Ledger:
@@ -45,12 +45,12 @@ class Ledger:
         self._lock = lock
         self._file: AppendFile | None = None
         self._daily: AppendFile | None = None
-        self._known = KnownRows()
+        self._known = KnownRows(1 + header["aims"])
         self._numbers: dict[tuple[int, int], int] = {}
 
     @classmethod
-    def create(cls, path: str | Path, study_id: str, identity: Mapping[str, Any], days: Ints) -> Ledger:
-        """A new file. days: yyyymmdd, those of `Scores.daily`.
+    def create(cls, path: str | Path, study_id: str, identity: Mapping[str, Any], days: Ints, aims: int = 0) -> Ledger:
+        """A new file. days: yyyymmdd, those of `Scores.daily`. aims: columns of `Scores.aims`.
 
         LedgerError when it or its daily returns are there already, is locked, or cannot be written.
         """
@@ -63,7 +63,13 @@ class Ledger:
         try:
             if path.exists():
                 raise LedgerError(f"{path}: there is a ledger already: resume that study, or give this run a folder of its own")
-            header = {"schema": SCHEMA_VERSION, "study_id": study_id, "identity": dict(identity), "days": [int(d) for d in days]}
+            header = {
+                "schema": SCHEMA_VERSION,
+                "study_id": study_id,
+                "identity": dict(identity),
+                "days": [int(day) for day in days],
+                "aims": aims,
+            }
             ledger = cls(path, header, lock)
             ledger._daily = AppendFile(daily_path(path), create=True)
             if ledger._daily.size:
@@ -129,8 +135,9 @@ class Ledger:
         for frame in frames[1:]:
             meta, arrays = _decoded(data, frame)
             digests.append((len(arrays["scored"]), meta["daily"]))
-            keys = keys_of(arrays["keys"][arrays["scored"]])
-            ledger._remember(frame.start, frame.end, (meta["island"], meta["batch"]), keys, arrays["objective"])
+            scored = arrays["scored"]
+            keys = keys_of(arrays["keys"][scored])
+            ledger._remember(frame.start, frame.end, (meta["island"], meta["batch"]), keys, arrays["marks"][scored])
         if frames[-1].end < len(data):
             ledger.cut_at, ledger.cut_bytes = frames[-1].end, len(data) - frames[-1].end
         check_blocks(daily_path(path), len(ledger.days), digests)
@@ -178,9 +185,9 @@ class Ledger:
         """How many batches of an island are recorded."""
         return sum(owner == island for owner, _ in self._numbers)
 
-    def objective(self, keys: Sequence[bytes]) -> Floats:
-        """(n,) objective of scored keys. KeyError when one is not."""
-        return self._known.objective(keys)
+    def marks(self, keys: Sequence[bytes]) -> Floats:
+        """(n, 1 + m) marks of scored keys. KeyError when one is not."""
+        return self._known.marks(keys)
 
     def append(
         self,
@@ -189,14 +196,16 @@ class Ledger:
         source: str,
         params: ParamMatrix,
         keys: list[bytes],
+        marks: Floats,
         rows: NDArray[np.int64],
         scores: Scores,
         wall_s: float,
     ) -> Batch | None:
         """Record a batch; on return it is on disk.
 
-        rows: (m,) rows of `params` that `scores` belong to; those the ledger has scored already are dropped, and so is a whole
-        batch that is recorded already (None). ValueError: a row is neither scored here nor known. LedgerError: cannot be written.
+        marks: what the island is told of each row of `params`. rows: (m,) those that `scores` belong to; what the ledger has
+        scored already is dropped, and so is a whole batch that is recorded already (None). ValueError: a row is neither scored
+        here nor known. LedgerError: cannot be written.
         """  # fmt: skip
         if self.has_batch(island, number):
             return None
@@ -209,9 +218,9 @@ class Ledger:
         kept = np.array(list(first.values()), dtype=np.int64)
         scored, mine = np.asarray(rows, dtype=np.int64)[kept], scores.pick(kept)
         block, digest = packed(mine.daily)
-        batch = Batch(island, number, source, params, keys, scored, mine, wall_s, len(self), digest)
+        batch = Batch(island, number, source, params, keys, marks, scored, mine, wall_s, len(self), digest)
         start, end = self._write(form.encode_record(len(self.batches) + 1, *pack(batch)), block)
-        self._remember(start, end, (island, number), [keys[row] for row in scored], mine.objective)
+        self._remember(start, end, (island, number), [keys[row] for row in scored], marks[scored])
         return batch
 
     def close(self) -> None:
@@ -228,10 +237,10 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _remember(self, start: int, end: int, name: tuple[int, int], keys: list[bytes], objective: Floats) -> None:
+    def _remember(self, start: int, end: int, name: tuple[int, int], keys: list[bytes], marks: Floats) -> None:
         self._numbers[name] = len(self.batches)
         self.batches.add(start, end, len(keys))
-        self._known.add(keys, objective)
+        self._known.add(keys, marks)
 
     def _write(self, record: bytes, block: bytes) -> tuple[int, int]:
         """Where the record lies. The block goes first: a record never speaks of daily returns that are not there."""

@@ -19,7 +19,8 @@ from stom_ray.search.space import KEY_BYTES
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none.
+    """Scores of n rows. figures: (n, 15). objective, sharpe (per day): (n,), NaN where there is none. aims: (n, m), NaN for
+    failed rows; m = 0 for a goal of one objective.
 
     daily: (n, n_days) float32, KRW by day of the sale; NaN on all days of a failed row, and on days that a pruned one was not run
     on. reasons: by failed row.
@@ -27,10 +28,16 @@ class Scores:
 
     figures: Floats
     objective: Floats
+    aims: Floats
     sharpe: Floats
     failed: NDArray[np.bool_]
     daily: Returns
     reasons: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def marks(self) -> Floats:
+        """(n, 1 + m) what samplers are told: objective and aims."""
+        return np.concatenate([self.objective[:, None], self.aims], axis=1)
 
     def __len__(self) -> int:
         return len(self.objective)
@@ -38,12 +45,15 @@ class Scores:
     def pick(self, rows: NDArray[np.int64]) -> Scores:
         """The scores of these rows, in this order."""
         reasons = {new: self.reasons[int(old)] for new, old in enumerate(rows) if int(old) in self.reasons}
-        return Scores(self.figures[rows], self.objective[rows], self.sharpe[rows], self.failed[rows], self.daily[rows], reasons)
+        arrays = {name: values[rows] for name, values in vars(self).items() if name != "reasons"}
+        return Scores(**arrays, reasons=reasons)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One record. keys: of all rows asked for. scored: the rows of `params` that `scores` belong to, in this order.
+    """One record. keys: of all n rows asked for. marks: (n, 1 + m) what the island was told of them (`search.samplers`).
+
+    scored: the rows of `params` that `scores` belong to, in this order.
 
     island -1 is the user's present values; source: the sampler that asked, "present" for those. wall_s: evaluation time.
     daily_row: row of the ledger's `daily` where those of `scores` begin. digest: of that block.
@@ -54,6 +64,7 @@ class Batch:
     source: str
     params: ParamMatrix
     keys: list[bytes]
+    marks: Floats
     scored: NDArray[np.int64]
     scores: Scores
     wall_s: float
@@ -112,9 +123,11 @@ def pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "values": batch.params.values,
         "is_float": batch.params.is_float.astype(np.uint8),
         "keys": np.frombuffer(b"".join(batch.keys), dtype=np.uint8).reshape(-1, KEY_BYTES),
+        "marks": batch.marks,
         "scored": batch.scored,
         "figures": scores.figures,
         "objective": scores.objective,
+        "aims": scores.aims,
         "sharpe": scores.sharpe,
         "failed": scores.failed.astype(np.uint8),
     }
@@ -126,7 +139,7 @@ def unpack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], first: i
     reasons = {int(row): text for row, text in meta["reasons"].items()}
     failed = arrays["failed"].astype(np.bool_)
     mine = daily[first : first + len(failed)]
-    scores = Scores(arrays["figures"], arrays["objective"], arrays["sharpe"], failed, mine, reasons)
+    scores = Scores(arrays["figures"], arrays["objective"], arrays["aims"], arrays["sharpe"], failed, mine, reasons)
     wall_s, digest = meta["wall_s"], meta["daily"]
     return Batch(
         meta["island"],
@@ -134,6 +147,7 @@ def unpack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], first: i
         meta["source"],
         params,
         keys_of(arrays["keys"]),
+        arrays["marks"],
         arrays["scored"],
         scores,
         wall_s,

@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,10 +29,19 @@ PRESENT = -1
 
 
 class Goal(Protocol):
-    """Turns figures into the one number that is searched for; higher is better."""
+    """Turns figures into the one number that is searched for; higher is better. It may have aims that are weighed besides."""
+
+    @property
+    def width(self) -> int:
+        """Columns of `aims`, 0 for a goal of one objective."""
+        ...
 
     def searched(self, table: ScoreTable, params: ParamMatrix) -> Floats:
         """(n,) objective of these rows; NaN or infinite where there is none."""
+        ...
+
+    def aims(self, table: ScoreTable, params: ParamMatrix) -> Floats:
+        """(n, width) objectives and last the violation of limits, as `search.front` has them."""
         ...
 
     def sharpe(self, table: ScoreTable) -> Floats:
@@ -131,6 +141,7 @@ class StudyConfig:
                 evaluations=share + (number < extra),
                 patience=self.patience,
                 options=self.options,
+                aims=self.goal.width,
             )
             for number in range(self.islands)
         ]
@@ -193,7 +204,7 @@ class _Run:
         self._config, self._evaluator, self._ledger, self._progress = config, evaluator, ledger, progress
         self._meter = Meter()
         self._islands = [Island(plan) for plan in config.plans()]
-        self._best: tuple[float, ParamMatrix] | None = None
+        self._best: tuple[Floats, ParamMatrix] | None = None
 
     def to_the_end(self) -> str:
         self._score_present()
@@ -212,7 +223,7 @@ class _Run:
         meter, wall = self._meter, max(self._meter.elapsed_s, 1e-9)
         return StudyResult(
             study_id=self._ledger.study_id,
-            table=trial_table(self._ledger.batches, len(self._config.space.variables)),
+            table=trial_table(self._ledger.batches, len(self._config.space.variables), self._config.goal.width),
             ended=tuple(island.ended for island in self._islands),
             stopped_by=stopped_by,
             scored_now=meter.scored,
@@ -230,10 +241,10 @@ class _Run:
         batch = self._ledger.batch(PRESENT, 0)
         if batch is None:
             asked = Asked(0, params, parameter_keys(params), np.zeros(1, dtype=np.int64))
-            batch = self._evaluate(PRESENT, "present", asked)
-        self._remember_best(params, batch.scores.objective)
+            batch = self._evaluate(PRESENT, "present", asked, lambda marks: marks)
+        self._remember_best(params, batch.marks)
         for island in self._islands:
-            island.inform(params, batch.scores.objective)
+            island.inform(params, batch.marks)
 
     def _step(self, island: Island) -> None:
         batch = self._ledger.batch(island.plan.number, island.next_batch)
@@ -242,45 +253,50 @@ class _Run:
                 asked = island.ask()
             if asked is None:
                 return
-            batch = self._evaluate(island.plan.number, island.sampler.source, asked)
+            batch = self._evaluate(island.plan.number, island.sampler.source, asked, partial(island.known, asked))
             self._tell(island, batch)
             self._report()
         else:
             self._tell(island, batch)
 
     def _tell(self, island: Island, batch: Batch) -> None:
-        objective = self._ledger.objective(batch.keys)
         with self._meter.sampling():
-            island.tell(batch.params, batch.keys, objective)
-        self._remember_best(batch.params, objective)
+            island.tell(batch.params, batch.keys, batch.marks)
+        self._remember_best(batch.params, batch.marks)
 
-    def _evaluate(self, island: int, source: str, asked: Asked) -> Batch:
-        rows = asked.rows[self._ledger.unknown([asked.keys[row] for row in asked.rows])]
+    def _evaluate(self, island: int, source: str, asked: Asked, whole: Callable[[Floats], Floats]) -> Batch:
+        """whole: marks of all rows asked for, from those of `asked.rows`."""
+        fresh = [asked.keys[row] for row in asked.rows]
+        new = self._ledger.unknown(fresh)
+        rows = asked.rows[new]
         start, kernel = time.perf_counter(), self._evaluator.kernel_s
         scores = score_rows(self._evaluator, self._config.goal, take(asked.params, rows))
         wall = time.perf_counter() - start
         self._meter.kernel_s += self._evaluator.kernel_s - kernel
         self._meter.scored += len(rows)
-        batch = self._ledger.append(island, asked.number, source, asked.params, asked.keys, rows, scores, wall)
+        marks = np.empty((len(fresh), 1 + self._config.goal.width))
+        old = np.setdiff1d(np.arange(len(fresh)), new)
+        marks[new], marks[old] = scores.marks, self._ledger.marks([fresh[row] for row in old])
+        batch = self._ledger.append(island, asked.number, source, asked.params, asked.keys, whole(marks), rows, scores, wall)
         assert batch is not None
         return batch
 
-    def _remember_best(self, params: ParamMatrix, objective: Floats) -> None:
+    def _remember_best(self, params: ParamMatrix, marks: Floats) -> None:
         """The first row with the highest objective, in the order of batches and islands."""
-        if np.isnan(objective).all():
+        if np.isnan(marks[:, 0]).all():
             return
-        row = int(np.nanargmax(objective))
-        if self._best is None or objective[row] > self._best[0]:
-            self._best = (float(objective[row]), take(params, np.array([row])))
+        row = int(np.nanargmax(marks[:, 0]))
+        if self._best is None or marks[row, 0] > self._best[0][0, 0]:
+            self._best = (marks[row : row + 1], take(params, np.array([row])))
 
     def _migrate(self) -> None:
         if self._best is not None:
             for island in self._islands:
-                island.inform(self._best[1], np.array([self._best[0]]))
+                island.inform(self._best[1], self._best[0])
 
     def _report(self) -> None:
         if self._progress is not None:
-            best = None if self._best is None else (self._best[0], tuple(self._best[1].values[0].tolist()))
+            best = None if self._best is None else (float(self._best[0][0, 0]), tuple(self._best[1].values[0].tolist()))
             planned = max(len(self._ledger), self._config.evaluations + 1)
             self._progress(self._meter.progress(len(self._ledger), planned, best, self._evaluator.ticks))
 
@@ -289,20 +305,22 @@ def open_ledger(path: Path, config: StudyConfig, days: Ints, *, resume: bool) ->
     """Create the study's ledger, or with `resume` continue the one that is there. Raises LedgerError."""
     if resume and path.exists():
         return Ledger.open(path, config.study_id, config.identity())
-    return Ledger.create(path, config.study_id, config.identity(), days)
+    return Ledger.create(path, config.study_id, config.identity(), days, config.goal.width)
 
 
 def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Scores:
     """Evaluate rows and make every one of them either a finite objective or a failure with its reason."""
     if len(params) == 0:
         nothing, daily = np.empty(0), np.empty((0, len(evaluator.days)), dtype=np.float32)
-        return Scores(np.empty((0, len(FIGURES))), nothing, nothing, np.empty(0, dtype=np.bool_), daily)
+        aims = np.empty((0, goal.width))
+        return Scores(np.empty((0, len(FIGURES))), nothing, aims, nothing, np.empty(0, dtype=np.bool_), daily)
     table = evaluator.evaluate(params)
     objective = np.where(table.failed, np.nan, goal.searched(table, params))
     reasons = dict(table.reasons)
     for row in np.flatnonzero(~table.failed & ~np.isfinite(objective)):
         reasons[int(row)] = f"the objective is {objective[row]}: no finite number to compare"
     failed = ~np.isfinite(objective)
+    aims = np.where(failed[:, None], np.nan, goal.aims(table, params))
     sharpe = np.where(failed, np.nan, goal.sharpe(table))
     daily = np.where(failed[:, None], np.nan, table.daily_profit).astype(np.float32)
-    return Scores(table.figures, np.where(failed, np.nan, objective), sharpe, failed, daily, reasons)
+    return Scores(table.figures, np.where(failed, np.nan, objective), aims, sharpe, failed, daily, reasons)

@@ -20,7 +20,8 @@ from stom_ray.search.space import take
 class TrialTable:
     """One row per scored key, ordered by who asked for it first: (batch, island, place in the batch), present values in front.
 
-    figures: (n, 15). objective, sharpe: (n,), NaN for failed rows (sharpe also without two days that differ). batch, island,
+    figures: (n, 15). objective, sharpe: (n,), NaN for failed rows (sharpe also without two days that differ). aims: (n, m) of a
+    goal that has several (`search.front`), m = 0 for one objective; NaN for failed rows. batch, island,
     place: (n,) int64; island -1 is the user's present values. source: (n,) names of samplers. reasons: row -> why it failed.
     daily_row: (n,) the row of `StudyResult.daily` that is row i's; that file is in the order in which batches were recorded.
     """
@@ -29,6 +30,7 @@ class TrialTable:
     keys: list[bytes]
     figures: Floats
     objective: Floats
+    aims: Floats
     sharpe: Floats
     failed: NDArray[np.bool_]
     reasons: dict[int, str]
@@ -65,8 +67,8 @@ class TrialTable:
         )
 
 
-def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
-    """Merge a ledger's batches; `width` is the number of variables (for an empty study).
+def trial_table(batches: Sequence[Batch], width: int, aims: int = 0) -> TrialTable:
+    """Merge a ledger's batches; `width` is the number of variables, `aims` that of the aims' columns.
 
     Batches are gone through one at a time: beside the table itself, memory holds no more than about 60 bytes a row.
     """
@@ -86,6 +88,7 @@ def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
     figures, values = np.empty((n, len(FIGURES))), np.empty((n, width))
     is_float, failed = np.empty((n, width), dtype=np.bool_), np.empty(n, dtype=np.bool_)
     objective, sharpe, daily_row = np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+    aimed = np.empty((n, aims))
     reasons: dict[int, str] = {}
     for at in order:
         batch = batches[at]
@@ -97,6 +100,7 @@ def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
             scores.objective,
             scores.sharpe,
         )
+        aimed[rows] = scores.aims
         daily_row[rows] = batch.daily_row + np.arange(len(rows))
         reasons.update({int(rows[row]): text for row, text in scores.reasons.items()})
     return TrialTable(
@@ -104,6 +108,7 @@ def trial_table(batches: Sequence[Batch], width: int) -> TrialTable:
         keys=list(known),
         figures=figures,
         objective=objective,
+        aims=aimed,
         sharpe=sharpe,
         failed=failed,
         reasons=dict(sorted(reasons.items())),

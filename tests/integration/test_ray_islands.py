@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from stom_ray.distributed.session import session
 from stom_ray.distributed.tuning import Subject
 from stom_ray.engine.types import EngineConfig
 from stom_ray.errors import ConfigError, LedgerError
-from stom_ray.search.goal import StomGoal
+from stom_ray.search.base import FIGURES
+from stom_ray.search.goal import SeveralGoals, StomGoal
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Choice, Interval, Space
 from stom_ray.search.study import Study, StudyConfig
@@ -80,7 +82,7 @@ def whole(subject, tmp_path_factory):
 
 def same_table(one, other):
     assert one.keys == other.keys
-    for name in ("figures", "objective", "sharpe", "failed", "island", "batch", "place"):
+    for name in ("figures", "objective", "aims", "sharpe", "failed", "island", "batch", "place"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert one.source == other.source
 
@@ -93,6 +95,17 @@ def test_islands_on_two_workers_give_the_table_of_one_process(ray_session, subje
     assert result.stopped_by == "done"
     assert seen[-1].evaluations == len(whole.table)
     assert seen[-1].best == whole.table.objective.max()
+
+
+def test_islands_that_weigh_several_objectives_share_them_and_resume_to_the_same_table(ray_session, subject, tmp_path):
+    goal = SeveralGoals("TG", objectives=("TG", "-MDD"))
+    several = replace(config(sampler="nsga2", options={"population": 15}, evaluations=60), goal=goal)
+    result = run_islands(replace(several, evaluations=40), subject, tmp_path / "ledger.bin", workers=2)
+    result = run_islands(several, subject, tmp_path / "ledger.bin", workers=2, resume=True)
+    alone = Study(several, subject.evaluator(), tmp_path / "alone.bin").run()
+    same_table(result.table, alone.table)
+    assert result.table.aims.shape == (len(result.table), 3)
+    np.testing.assert_array_equal(result.table.aims[:, 0], result.table.figures[:, FIGURES.index("tsg")])
 
 
 def test_after_ctrl_c_nothing_runs_on_and_a_resumed_study_gives_the_same_table(ray_session, subject, whole, tmp_path):

@@ -41,6 +41,11 @@ class AnalyticEvaluator:
 
 
 class ProfitGoal:
+    width = 0
+
+    def aims(self, table, params):
+        return np.empty((len(table.failed), 0))
+
     def searched(self, table, params):
         return table.figures[:, FIGURES.index("tsg")]
 
@@ -49,6 +54,15 @@ class ProfitGoal:
 
     def describe(self):
         return {"objective": "profit"}
+
+
+class TwoAims(ProfitGoal):
+    """Profit, small vars[1], and within limits where vars[2] is at most 10."""
+
+    width = 3
+
+    def aims(self, table, params):
+        return np.stack([self.searched(table, params), -params.values[:, 1], np.fmax(0, params.values[:, 2] - 10)], axis=1)
 
 
 def grid_space(width=4, values=20):

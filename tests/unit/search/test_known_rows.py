@@ -8,32 +8,32 @@ def made_keys(numbers):
     return [int(number).to_bytes(8, "little") + bytes(8) for number in numbers]
 
 
-def test_it_is_a_dictionary_that_keeps_the_first_objective_of_a_key_and_the_order_of_keys():
+def test_it_is_a_dictionary_that_keeps_the_first_marks_of_a_key_and_the_order_of_keys():
     rng = np.random.default_rng(1)
-    known, expected = KnownRows(), {}
+    known, expected = KnownRows(3), {}
     for _ in range(30):
         # Small numbers crowd the low bits, so that keys meet in the same slots; some come twice in a batch.
-        keys, objective = made_keys(rng.integers(0, 40 * FIRST_ROOM, 400)), rng.standard_normal(400)
+        keys, marks = made_keys(rng.integers(0, 40 * FIRST_ROOM, 400)), rng.standard_normal((400, 3))
         before = len(expected)
-        for key, value in zip(keys, objective, strict=True):
+        for key, value in zip(keys, marks.tolist(), strict=True):
             expected.setdefault(key, value)
-        assert known.add(keys, objective) == len(expected) - before
+        assert known.add(keys, marks) == len(expected) - before
     assert len(known) == len(expected) > 4 * FIRST_ROOM
     assert list(known) == list(expected)
     assert known.places(list(expected)).tolist() == list(range(len(expected)))
-    assert known.objective(list(expected)).tolist() == list(expected.values())
+    assert known.marks(list(expected)).tolist() == list(expected.values())
 
 
-def test_unknown_keys_have_no_place_and_no_objective():
+def test_unknown_keys_have_no_place_and_no_marks():
     known = KnownRows()
     known.add(made_keys([1, 2]), np.array([0.5, np.nan]))
     assert known.places(made_keys([2, 3, 1])).tolist() == [1, -1, 0]
     assert made_keys([1])[0] in known
     assert made_keys([3])[0] not in known
-    assert np.isnan(known.objective(made_keys([2]))[0])
+    assert np.isnan(known.marks(made_keys([2]))[0, 0])
     with pytest.raises(KeyError):
-        known.objective(made_keys([1, 3]))
-    assert known.places([]).tolist() == known.objective([]).tolist() == []
+        known.marks(made_keys([1, 3]))
+    assert known.places([]).tolist() == known.marks([]).tolist() == []
     assert unknown_rows(known, made_keys([3, 1, 4])) == unknown_rows(set(known), made_keys([3, 1, 4])) == [0, 2]
 
 

@@ -26,13 +26,15 @@ def scores_for(params, reasons=None):
     failed[list(reasons or {})] = True
     figures = np.repeat(profit[:, None], 15, axis=1)
     daily = np.where(failed[:, None], np.nan, np.stack([profit, -profit], axis=1)).astype(np.float32)
-    return Scores(figures, np.where(failed, np.nan, profit), profit / 10, failed, daily, reasons or {})
+    aims = np.where(failed[:, None], np.nan, np.stack([profit, -profit, 0 * profit], axis=1))
+    return Scores(figures, np.where(failed, np.nan, profit), aims, profit / 10, failed, daily, reasons or {})
 
 
 def put(ledger, number, rows, island=0, reasons=None):
     params = ParamMatrix.from_rows(rows)
+    scores = scores_for(params, reasons)
     return ledger.append(
-        island, number, "random", params, parameter_keys(params), np.arange(len(params)), scores_for(params, reasons), 0.5
+        island, number, "random", params, parameter_keys(params), scores.marks, np.arange(len(params)), scores, 0.5
     )
 
 
@@ -44,14 +46,14 @@ def path(tmp_path):
 @pytest.fixture
 def filled(path):
     """Three batches of two rows: keys 1 … 6."""
-    with Ledger.create(path, "abc", {"seed": 1}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {"seed": 1}, DAYS, 3) as ledger:
         for number in range(3):
             put(ledger, number, [[2 * number + 1, 0.5], [2 * number + 2, 0.5]])
     return path
 
 
 def test_what_was_appended_is_read_back_bit_for_bit(path):
-    with Ledger.create(path, "abc", {"seed": 1}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {"seed": 1}, DAYS, 3) as ledger:
         put(ledger, 0, [[60, 1.1], [60.0, -2.5]], reasons={1: "현재가: 나누기 0"})
     again = Ledger.read(path)
     batch = again.batches[0]
@@ -62,6 +64,8 @@ def test_what_was_appended_is_read_back_bit_for_bit(path):
     assert batch.scores.reasons == {1: "현재가: 나누기 0"}
     np.testing.assert_array_equal(batch.scores.figures[:, 0], [61.1, 57.5])
     np.testing.assert_array_equal(batch.scores.objective, [61.1, np.nan])
+    np.testing.assert_array_equal(batch.scores.aims, [[61.1, -61.1, 0], [np.nan] * 3])
+    np.testing.assert_array_equal(batch.marks, [[61.1, 61.1, -61.1, 0], [np.nan] * 4])
     assert (batch.island, batch.number, batch.source, batch.wall_s) == (0, 0, "random", 0.5)
     np.testing.assert_array_equal(again.days, DAYS)
     np.testing.assert_array_equal(again.daily, np.array([[61.1, -61.1], [np.nan, np.nan]], dtype=np.float32))
@@ -69,19 +73,20 @@ def test_what_was_appended_is_read_back_bit_for_bit(path):
 
 
 def test_a_key_is_scored_once_however_often_it_comes(path):
-    with Ledger.create(path, "abc", {}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {}, DAYS, 3) as ledger:
         put(ledger, 0, [[1], [2], [1]])
         put(ledger, 0, [[3], [4]], island=1)
         second = put(ledger, 1, [[2], [5], [3]])
         assert [len(batch.scores) for batch in ledger.batches] == [2, 2, 1]
         assert second.scored.tolist() == [1]
         assert len(ledger) == 5
-        np.testing.assert_array_equal(ledger.objective(second.keys), [2.0, 5.0, 3.0])
+        np.testing.assert_array_equal(ledger.marks(second.keys), [[2, 2, -2, 0], [5, 5, -5, 0], [3, 3, -3, 0]])
+        np.testing.assert_array_equal(Ledger.read(path).batches[2].marks, second.marks)
         assert ledger.daily[:, 0].tolist() == [1, 2, 3, 4, 5]
 
 
 def test_a_batch_that_is_recorded_already_is_not_recorded_again(path):
-    with Ledger.create(path, "abc", {}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {}, DAYS, 3) as ledger:
         put(ledger, 0, [[1]])
         size = path.stat().st_size
         assert put(ledger, 0, [[1]]) is None
@@ -89,10 +94,11 @@ def test_a_batch_that_is_recorded_already_is_not_recorded_again(path):
 
 
 def test_a_row_without_scores_that_nobody_knows_is_a_mistake(path):
-    with Ledger.create(path, "abc", {}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {}, DAYS, 3) as ledger:
         params = ParamMatrix.from_rows([[1], [2]])
+        first = scores_for(params).pick(np.array([0]))
         with pytest.raises(ValueError, match="row 1 has no scores"):
-            ledger.append(0, 0, "x", params, parameter_keys(params), np.array([0]), scores_for(params).pick(np.array([0])), 0.0)
+            ledger.append(0, 0, "x", params, parameter_keys(params), first.marks, np.array([0]), first, 0.0)
 
 
 def test_cut_at_every_byte_it_keeps_all_whole_records_or_says_that_the_header_is_gone(filled):
@@ -168,7 +174,7 @@ def test_every_flipped_byte_of_daily_returns_is_noticed(filled):
 def test_daily_returns_without_their_ledger_are_not_written_over(filled):
     filled.unlink()
     with pytest.raises(LedgerError, match=r"their ledger ledger\.bin is gone"):
-        Ledger.create(filled, "abc", {}, DAYS)
+        Ledger.create(filled, "abc", {}, DAYS, 3)
 
 
 def test_a_zero_filled_tail_is_cut_off(filled):
@@ -218,7 +224,7 @@ def test_reading_while_a_record_is_being_written_leaves_it_out_and_touches_nothi
 
 
 def test_two_writers_are_refused_and_a_reader_is_not(path):
-    with Ledger.create(path, "abc", {}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {}, DAYS, 3) as ledger:
         put(ledger, 0, [[1]])
         with pytest.raises(LedgerError, match="another process is writing"):
             Ledger.open(path)
@@ -230,7 +236,7 @@ def test_a_ledger_of_another_study_is_refused_and_says_what_differs(filled):
     with pytest.raises(LedgerError, match="seed was 1, is 2"):
         Ledger.open(filled, "other", {"seed": 2})
     with pytest.raises(LedgerError, match="there is a ledger already"):
-        Ledger.create(filled, "abc", {}, DAYS)
+        Ledger.create(filled, "abc", {}, DAYS, 3)
 
 
 def test_other_files_and_missing_ones_are_refused_with_a_remedy(path):
@@ -246,7 +252,7 @@ def test_other_files_and_missing_ones_are_refused_with_a_remedy(path):
 
 
 def test_a_disk_that_is_full_costs_the_batch_and_nothing_else(path, monkeypatch):
-    with Ledger.create(path, "abc", {}, DAYS) as ledger:
+    with Ledger.create(path, "abc", {}, DAYS, 3) as ledger:
         put(ledger, 0, [[1]])
         real = os.write
 
@@ -289,8 +295,9 @@ ledger = Ledger.open(path) if path.exists() else Ledger.create(path, "abc", {}, 
 for number in itertools.count(len(ledger.batches)):
     params = ParamMatrix.from_rows([[number, k] for k in range(300)])
     zeros = np.zeros(300)
-    scores = Scores(np.zeros((300, 15)), zeros, zeros, zeros > 0, np.full((300, 3), number, dtype=np.float32))
-    ledger.append(0, number, "random", params, parameter_keys(params), np.arange(300), scores, 0.0)
+    aims, daily = np.empty((300, 0)), np.full((300, 3), number, dtype=np.float32)
+    scores = Scores(np.zeros((300, 15)), zeros, aims, zeros, zeros > 0, daily)
+    ledger.append(0, number, "random", params, parameter_keys(params), scores.marks, np.arange(300), scores, 0.0)
     print(number, flush=True)
 """
 

@@ -17,6 +17,7 @@ from stom_ray.search.table import trial_table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
+TwoAims = runpy.run_path(str(HERE / "conftest.py"))["TwoAims"]
 
 
 def same_daily(one, other):
@@ -29,6 +30,7 @@ def same_table(one, other):
     np.testing.assert_array_equal(one.params.values, other.params.values)
     np.testing.assert_array_equal(one.figures, other.figures)
     np.testing.assert_array_equal(one.objective, other.objective)
+    np.testing.assert_array_equal(one.aims, other.aims)
     np.testing.assert_array_equal(one.failed, other.failed)
     np.testing.assert_array_equal([one.island, one.batch, one.place], [other.island, other.batch, other.place])
     assert one.reasons == other.reasons
@@ -88,6 +90,24 @@ def test_daily_returns_of_every_trial_are_kept_and_those_of_failed_ones_are_unkn
     np.testing.assert_array_equal(daily[~table.failed], expected.astype(np.float32))
 
 
+def test_several_aims_of_every_row_stand_in_the_table_and_a_sampler_that_wants_them_is_told(path, evaluator, config_of):
+    config = config_of(sampler="nsga2", goal=TwoAims(), evaluations=600, options={"population": 30})
+    table = Study(config, evaluator, path).run().table
+    values = table.params.values
+    expected = np.stack([table.objective, -values[:, 1], np.fmax(0, values[:, 2] - 10)], axis=1)
+    np.testing.assert_array_equal(table.aims[~table.failed], expected[~table.failed])
+    assert np.isnan(table.aims[table.failed]).all()
+    assert table.failed.any()
+    late = table.batch >= 15
+    assert np.nanmean(table.aims[late, 1]) > np.nanmean(table.aims[~late, 1]), "children are not drawn towards the second aim"
+    assert Ledger.read(path).header["aims"] == 3
+
+
+def test_a_sampler_of_several_objectives_refuses_a_goal_of_one(path, evaluator, config_of):
+    with pytest.raises(ConfigError, match="nsga2 weighs several objectives"):
+        Study(config_of(sampler="nsga2"), evaluator, path).run()
+
+
 SETTINGS = [
     {"sampler": "random", "islands": 2},
     {"sampler": "tpe", "islands": 2, "options": {"startup": 20}, "migrate_every": 2, "evaluations": 120},
@@ -97,6 +117,14 @@ SETTINGS = [
     {"sampler": "two_stage", "islands": 2, "options": {"wide": 30}, "migrate_every": 2, "evaluations": 160},
     {"sampler": "coordinate", "evaluations": 5_000},
     {"sampler": "grid", "evaluations": 300},
+    {
+        "sampler": "nsga2",
+        "islands": 2,
+        "options": {"population": 20},
+        "migrate_every": 2,
+        "evaluations": 200,
+        "goal": TwoAims(),
+    },
 ]
 
 
