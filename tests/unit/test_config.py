@@ -426,3 +426,27 @@ def test_an_account_is_part_of_a_run_and_a_run_without_one_is_what_it_was(write)
     assert held.config_id() != plain.config_id()
     assert "greater than 0" in refusal(write("account: {cash: 0, max_holdings: 5}\n"))
     assert "max_holdings" in refusal(write("account: {cash: 1}\n"))
+
+
+def test_a_cross_validation_is_part_of_a_run_and_a_run_without_one_is_what_it_was(write):
+    plain = load_config(write(""))
+    assert plain.cross_validation is None
+    assert "cross_validation" not in plain.identity()
+    paths = load_config(write("cross_validation: {}\n"))
+    assert paths.config_id() != plain.config_id()
+    section = paths.cross_validation
+    assert (section.scheme, section.folds, section.tested_at_once, section.embargo_days) == ("cpcv", 6, 2, 0)
+    assert load_config(write("cross_validation: {scheme: purged_kfold}\n")).cross_validation.tested_at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{scheme: purged_kfold, test_folds: 2}", "test_folds is 2, but scheme purged_kfold tests one fold at a time"),
+        ("{folds: 2}", "test_folds 2 of folds 2 leave none to train on"),
+        ("{evaluations: 1}", "cross_validation.evaluations is 1 for 2 islands"),
+        ("{fold: 5}", "did you mean `folds`?"),
+    ],
+)
+def test_a_cross_validation_that_cannot_be_is_refused(write, section, said):
+    assert said in refusal(write(f"cross_validation: {section}\n"))
