@@ -9,7 +9,8 @@ method has the same scripts, kernels, batch evaluator, two cores and seconds by 
 - optuna: OptunaSearch as Ray Tune runs it, one candidate a trial; starting Ray is not counted
 - ascent: STOM's own search, from ten random rows one after the other
 
-Searched are the first 30 days; the pick of each is scored once on the last ten. A run is a line of OUT.jsonl and is not run again
+Searched are the first 30 days; the pick of each is scored once on the last ten, and a verdict card is made of all rows scored and
+those ten days (no plateau, stress or account, which count as missing there). A run is a line of OUT.jsonl and is not run again
 when it is there already, so that a pair of hours may be cut. Needs the real order-book data.
 """
 
@@ -20,6 +21,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -37,12 +39,15 @@ from stom_ray.distributed.session import session
 from stom_ray.distributed.tuning import Subject
 from stom_ray.engine.bind import day_counts
 from stom_ray.engine.types import EngineConfig, ParamMatrix
+from stom_ray.search.base import ScoreTable
 from stom_ray.search.evaluator import SerialEvaluator
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.space import Choice, Space
 from stom_ray.search.study import Study, StudyConfig, StudyResult
 from stom_ray.store.load import select
 from stom_ray.store.panel import Selection
+from stom_ray.validation.card import card
+from stom_ray.validation.card_evidence import Evidence
 
 VALUES = 20
 SEARCHED_DAYS = 30
@@ -54,7 +59,7 @@ SELL = "매도 = False\n" + "\n".join(
     f"{'if' if k == 0 else 'elif'} {condition}:\n    매도 = True" for k, condition in enumerate(EXITS)
 )
 EXIT_VALUES = ((0.3, 6.0), (-6.0, -0.3), (20.0, 1_200.0), (0.3, 6.0))
-Peer = Callable[["Place", StudyConfig, float], StudyResult]
+Peer = Callable[["Place", StudyConfig, float], list[StudyResult]]
 
 
 class Place:
@@ -73,9 +78,8 @@ class Place:
     def subject(self) -> Subject:
         return Subject(self.strategy, self.searched, self.engine)
 
-    def on_unseen(self, row: ParamMatrix) -> float:
-        table = SerialEvaluator(self.strategy, self.unseen, self.engine).evaluate(row)
-        return float(StomGoal("TG").score(table)[0])
+    def on_unseen(self, row: ParamMatrix) -> ScoreTable:
+        return SerialEvaluator(self.strategy, self.unseen, self.engine).evaluate(row)
 
 
 def space_of(selection: Selection, engine: EngineConfig) -> Space:
@@ -94,22 +98,22 @@ def space_of(selection: Selection, engine: EngineConfig) -> Space:
 
 
 def by_study(**settings: Any) -> Peer:
-    def run(place: Place, config: StudyConfig, seconds: float) -> StudyResult:
+    def run(place: Place, config: StudyConfig, seconds: float) -> list[StudyResult]:
         with tempfile.TemporaryDirectory() as folder:
             timed = replace(config, time_limit_s=seconds, **settings)
-            return Study(timed, place.evaluator, Path(folder) / "ledger.bin").run()
+            return [Study(timed, place.evaluator, Path(folder) / "ledger.bin").run()]
 
     return run
 
 
-def one_a_trial(place: Place, config: StudyConfig, seconds: float) -> StudyResult:
+def one_a_trial(place: Place, config: StudyConfig, seconds: float) -> list[StudyResult]:
     with tempfile.TemporaryDirectory() as folder, session(num_cpus=CORES, object_store_mib=1_024):
         timed = replace(config, sampler="optuna", islands=1, time_limit_s=seconds)
-        return run_optuna_search(timed, place.subject(), Path(folder) / "ledger.bin", workers=CORES)
+        return [run_optuna_search(timed, place.subject(), Path(folder) / "ledger.bin", workers=CORES)]
 
 
-def ascents(place: Place, config: StudyConfig, seconds: float) -> StudyResult:
-    """The best of as many starts as there is time for, at most STARTS."""
+def ascents(place: Place, config: StudyConfig, seconds: float) -> list[StudyResult]:
+    """From as many starts as there is time for, at most STARTS."""
     rng = np.random.default_rng(config.seed)
     until = time.perf_counter() + seconds
     found: list[StudyResult] = []
@@ -120,8 +124,8 @@ def ascents(place: Place, config: StudyConfig, seconds: float) -> StudyResult:
         start = place.space.draw_random(rng, 1).values[0]
         choices = zip(place.space.variables, start.tolist(), strict=True)
         space = Space(tuple(replace(variable, present=value) for variable, value in choices))
-        found.append(by_study(sampler="coordinate", islands=1)(place, replace(config, space=space), left))
-    return max(found, key=best_of)
+        found += by_study(sampler="coordinate", islands=1)(place, replace(config, space=space), left)
+    return found
 
 
 PEERS: dict[str, Peer] = {
@@ -141,26 +145,42 @@ def best_of(result: StudyResult) -> float:
 def run_one(place: Place, name: str, seed: int, seconds: float) -> dict[str, Any]:
     config = StudyConfig(place.space, StomGoal("TG"), {"data": "real"}, seed=seed, batch_size=BATCH, evaluations=WITHOUT_END)
     started = time.perf_counter()
-    result = PEERS[name](place, config, seconds)
-    best = result.table.best(1)
+    results = PEERS[name](place, config, seconds)
+    took = time.perf_counter() - started
+    best = max(results, key=best_of)
     return {
         "peer": name,
         "seed": seed,
         "seconds": seconds,
-        "searched": best_of(result),
-        "unseen": place.on_unseen(result.table.rows(best)) if len(best) else None,
-        "evaluations": len(result.table),
-        "took_s": round(time.perf_counter() - started, 2),
+        "searched": best_of(best),
+        "evaluations": sum(len(result.table) for result in results),
+        "took_s": round(took, 2),
+        **judged(place, best, [result for result in results if result is not best]),
     }
 
 
+def judged(place: Place, result: StudyResult, others: list[StudyResult]) -> dict[str, Any]:
+    """The pick on days that it has not seen, and what the card says of it."""
+    best = result.table.best(1)
+    if len(best) == 0:
+        return {"unseen": None, "card": None, "stopped_by": []}
+    unseen = place.on_unseen(result.table.rows(best))
+    evidence = Evidence(
+        study=result.daily,
+        winner=result.daily[result.table.daily_row[best[0]]].astype(np.float64),
+        earlier=tuple(other.daily for other in others),
+        out_of_sample=unseen.daily_profit[0],
+    )
+    said = card(evidence)
+    stops = [check.name for check in said.checks if check.standing == "fail"]
+    return {"unseen": float(StomGoal("TG").score(unseen)[0]), "card": said.standing, "stopped_by": stops}
+
+
 def table(records: list[dict[str, Any]], seconds: float) -> str:
-    """Pairs that the default won, and medians."""
+    """Pairs that the default won, medians, and how often the card said what."""
     here = [one for one in records if one["seconds"] == seconds]
     ours = {one["seed"]: one for one in here if one["peer"] == "default"}
-    lines = [
-        f"{'peer':<8} {'default better':>16} {'searched':>14} {'unseen':>14} {'evaluations':>12}   medians, {seconds:g} s a run"
-    ]
+    lines = [f"{'peer':<8} {'default better':>16} {'searched':>14} {'unseen':>14} {'evaluations':>12}   cards"]
     for name in PEERS:
         found = [one for one in here if one["peer"] == name and one["seed"] in ours]
         if found:
@@ -170,7 +190,8 @@ def table(records: list[dict[str, Any]], seconds: float) -> str:
                 np.median([np.nan if one[key] is None else one[key] for one in found])
                 for key in ("searched", "unseen", "evaluations")
             ]
-            lines.append(f"{name:<8} {score:>16} {middle[0]:>14,.0f} {middle[1]:>14,.0f} {middle[2]:>12,.0f}")
+            cards = ", ".join(f"{count} {card}" for card, count in Counter(one["card"] for one in found).most_common())
+            lines.append(f"{name:<8} {score:>16} {middle[0]:>14,.0f} {middle[1]:>14,.0f} {middle[2]:>12,.0f}   {cards}")
     return "\n".join(lines)
 
 
