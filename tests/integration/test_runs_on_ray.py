@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import yaml
 
 from stom_ray import api
 from stom_ray.distributed.session import session
+from stom_ray.search.ledger import Ledger
+from stom_ray.search.table import trial_table
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")]
 
@@ -29,11 +33,19 @@ def over_ray(path, name, **search):
 
 
 def test_a_run_over_ray_finds_what_a_run_in_this_process_finds(ray_session, folder, write_run):
-    path = write_run(folder, walk_forward="")
+    folds = "cross_validation: {scheme: purged_kfold, folds: 3, evaluations: 10}\n"
+    path = write_run(folder, walk_forward=folds)
     here = api.search(api.load_config(path))
     there = api.search(over_ray(path, "there"))
     pd.testing.assert_frame_equal(there.table, here.table)
     assert there.data.best == here.data.best
+    assert len(there.data.cross_validation["folds"]) == 3
+    assert there.to_json()["cross_validation"] == here.to_json()["cross_validation"]
+    for number in (1, 2, 3):
+        books = [Ledger.read(Path(run, "cross-validation", f"fold-{number:02d}", "ledger.bin")) for run in ("run", "there")]
+        assert len(books[0].days) < 8
+        tables = [trial_table(book.batches, 4).to_frame() for book in books]
+        pd.testing.assert_frame_equal(*tables)
 
 
 def test_sampler_optuna_is_ray_tunes_own_search(ray_session, folder, write_run):
