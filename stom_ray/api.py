@@ -176,7 +176,7 @@ def calibrate(
 
 
 def search(config: RunConfig, *, resume: bool = False, progress: Callable[[str], None] = _silent) -> RunOutcome:
-    """Search a strategy's ranges; with a walk_forward section, judge the search too; write the report.
+    """Search a strategy's ranges; with a walk_forward or cross_validation section, judge the search too; write the report.
 
     The run's folder holds the ledgers: Ctrl-C and worse lose nothing, and `resume` goes on. Raises StomError.
     """

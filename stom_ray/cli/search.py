@@ -1,4 +1,4 @@
-"""`stom-ray search run.yaml`: search the strategy's ranges, judge by walk-forward when asked, write the report."""
+"""`stom-ray search run.yaml`: search the strategy's ranges, judge by walk-forward and cross-validation when asked, report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def command(
     ] = "",
     json: options.JsonOut = None,
 ) -> None:
-    """Search a strategy's ranges; with a walk_forward section, judge the search too."""
+    """Search a strategy's ranges; with a walk_forward or cross_validation section, judge the search too."""
     if config is None:
         if not print_config:
             raise ConfigError("which run? Give a YAML file; `stom-ray search --print-config > run.yaml` writes one to start from")

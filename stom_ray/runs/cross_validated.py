@@ -17,12 +17,14 @@ from stom_ray.reports.data import CrossFold, CrossValidated, Spread
 from stom_ray.runs.subject import Subject
 from stom_ray.runs.workplace import Say, Workplace, replaying, telling
 from stom_ray.search.base import FIGURES
+from stom_ray.search.progress import ProgressCallback
+from stom_ray.search.study import StudyConfig, StudyResult
 from stom_ray.validation.cpcv import CombinatorialPurgedCV
 from stom_ray.validation.cross_validation import CrossValidation, Scheme, cross_validate, plan
 from stom_ray.validation.nested import NestedFold
 from stom_ray.validation.path_scores import Distribution
 from stom_ray.validation.splits import PurgedKFold
-from stom_ray.validation.walk_forward import RunStudy
+from stom_ray.validation.walk_forward import DayEvaluator, RunStudy
 
 NO_SECTION = "the configuration has no cross_validation section: add one, `cross_validation: {scheme: cpcv, folds: 6}`"
 
@@ -31,22 +33,27 @@ def cross_validation(place: Workplace, folder: Path, *, resume: bool, say: Say, 
     """study: runs each fold's, with a ledger under cross-validation/fold-NN. Raises ConfigError when the days do not suffice."""
     subject = place.subject
     settings, config = _settings(subject), subject.study_config()
+
+    def told(
+        config: StudyConfig, evaluator: DayEvaluator, ledger: Path, resume: bool, progress: ProgressCallback | None
+    ) -> StudyResult:
+        return study(config, evaluator, ledger, resume, telling(f"cross-validation {ledger.parent.name}", say))
+
     return cross_validate(
         replace(config, evaluations=settings.evaluations or config.evaluations),
         subject.days,
-        _scheme(subject),
+        scheme_of(subject),
         place.evaluator_on,
         folder / "cross-validation",
         valid_days=settings.valid_days,
         resume=resume,
-        progress=telling("cross-validation", say),
-        study=study,
+        study=told,
     )
 
 
 def check(subject: Subject) -> None:
     """Raises ConfigError where the days do not suffice for the folds."""
-    plan(subject.days, _scheme(subject), _settings(subject).valid_days)
+    plan(subject.days, scheme_of(subject), _settings(subject).valid_days)
 
 
 def _settings(subject: Subject) -> CrossValidationSection:
@@ -55,7 +62,8 @@ def _settings(subject: Subject) -> CrossValidationSection:
     return subject.config.cross_validation
 
 
-def _scheme(subject: Subject) -> Scheme:
+def scheme_of(subject: Subject) -> Scheme:
+    """With the purge that the strategy needs where the configuration says none."""
     settings = _settings(subject)
     gaps = subject.purge_of(settings)["days"], settings.embargo_days
     if settings.scheme == "cpcv":

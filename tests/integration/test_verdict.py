@@ -10,12 +10,15 @@ import pytest
 
 from stom_ray import api
 from stom_ray.config import load_config
+from stom_ray.runs.cross_validated import scheme_of
 from stom_ray.runs.register import NAME, read_register
 from stom_ray.runs.subject import open_subject
 from stom_ray.search.ledger import Ledger
 from stom_ray.simulate import DEMO_EDGE, SimulateConfig, simulate
+from stom_ray.validation.cross_validation import plan
 
 WINDOWS = "walk_forward: {train_days: 8, valid_days: 2, test_days: 3}\n"
+FOLDS = "cross_validation: {scheme: cpcv, folds: 4, test_folds: 2, embargo_days: 1, evaluations: 20}\n"
 ACCOUNT = "account: {cash: 3000000, max_holdings: 1}\n"
 DECISIVE = ["days", "deflated_sharpe", "reality_check", "pbo", "out_of_sample"]
 SUPPORTING = ["interval", "present", "random_entries", "plateau", "stability", "optimism", "cost_stress", "account", "drawdown"]
@@ -156,6 +159,10 @@ def test_an_empty_purge_means_what_the_strategy_needs(cli, write, folder):
     subject = open_subject(load_config(write("one")))
     needed = subject.purge["needed"]
     assert subject.purge["days"] == needed == subject.reach.purge_days >= 1
+    crossed = open_subject(load_config(write("crossed", more=FOLDS)))
+    for fold in plan(crossed.days, scheme_of(crossed))[0]:
+        apart = np.subtract.outer(*(np.searchsorted(crossed.days, part) for part in (fold.train, fold.test)))
+        assert not ((apart >= -needed) & (apart <= needed + 1)).any()  # the embargo of a day is behind the test days
     done = cli("walk-forward", write("one"), "--json", "one.json")
     record = json.loads(Path("one.json").read_text(encoding="utf-8"))
     days = subject.days.tolist()
@@ -166,9 +173,6 @@ def test_an_empty_purge_means_what_the_strategy_needs(cli, write, folder):
     none = cli("walk-forward", write("two", more=WINDOWS.replace("{", "{purge_days: 0, ")), "--json", "-").json
     assert none["purge"]["days"] == 0
     assert [text for text in none["warnings"] if text.startswith("walk_forward.purge_days is 0, but the strategy's windows")]
-
-
-FOLDS = "cross_validation: {scheme: cpcv, folds: 4, test_folds: 2, embargo_days: 1, evaluations: 20}\n"
 
 
 def test_a_cross_validated_run_counts_every_fold_and_is_judged_by_its_paths(cli, write):
