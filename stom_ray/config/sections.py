@@ -12,7 +12,9 @@ from stom_ray.engine.types import MAX_AVGTIME, MAX_BETTING
 from stom_ray.metrics.objectives import OBJECTIVES, Limits, check_aims
 from stom_ray.schema.costs import cost_model
 
-Sampler = Literal["tpe", "random", "qmc", "two_stage", "genetic", "structure", "cmaes", "grid", "coordinate", "optuna"]
+Sampler = Literal[
+    "tpe", "random", "qmc", "two_stage", "nsga2", "nsga3", "genetic", "structure", "cmaes", "grid", "coordinate", "optuna"
+]
 Objective = Literal["TP", "TPI", "TG", "CAGR", "PM", "P2M", "PAM", "PWM", "PTM", "GM", "GAM", "GWM", "GTM", "G2M"]
 MAX_SEED = 2**32 - 1
 ANY_DAY = 20240102  # a cost model is checked before the days are known

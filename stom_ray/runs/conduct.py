@@ -21,6 +21,7 @@ from stom_ray.runs.counted import Counted
 from stom_ray.runs.cross_validated import check, cross_lines, cross_validation, recorded
 from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import found
+from stom_ray.runs.fronts import front_json, front_lines
 from stom_ray.runs.structured import FoundScripts, write_found
 from stom_ray.runs.subject import free_folder, open_subject, refuse_others, run_folder, script_files
 from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
@@ -66,6 +67,8 @@ class RunOutcome:
             "searched": dict(data.searched),
             "evaluations": len(self.table),
             "objective": data.objective,
+            "objectives": list(data.objectives) or None,
+            "front": front_json(data),
             "present": data.now,
             "best": data.best,
             "test": data.test,
@@ -99,6 +102,7 @@ class RunOutcome:
                 values = ", ".join(f"{value:g}" for value in scored["values"])
                 shown = f"self.vars = [{values}]" if self.structure is None else ""
                 lines.append(f"{name:<9} {data.objective} {scored['objective']:>16,.10g}   {shown}".rstrip())
+        lines += front_lines(data)
         if self.structure is not None:
             lines.append(self.structure.render())
         for window in data.walk_forward:
@@ -140,12 +144,12 @@ def conduct(config: RunConfig, *, resume: bool, say: Say, search: bool = True) -
     if not search and config.walk_forward is None:
         raise ConfigError(NO_WALK_FORWARD)
     subject = open_subject(config)
+    if search and config.cross_validation is not None:
+        check(subject)
     folder = run_folder(subject, resume=resume)
     counted = Counted(subject, folder)
     seconds: dict[str, float] = {}
     study: StudyResult | None = None
-    if search and config.cross_validation is not None:
-        check(subject)
     forward: WalkForwardResult | None = None
     validated: CrossValidation | None = None
     with script_files(config).in_errors(), Workplace(subject) as place:

@@ -32,6 +32,7 @@ from stom_ray.reports.data import Searched as SearchedOver
 from stom_ray.runs.counted import Counted
 from stom_ray.runs.cross_validated import shown
 from stom_ray.runs.evidence import Judged, Searched, Unseen, capital_of, compared, in_order, judge, winner_clusters
+from stom_ray.runs.fronts import aims_of
 from stom_ray.runs.played import Played, play, stitch
 from stom_ray.runs.subject import Subject, title_of
 from stom_ray.runs.winner import Winner
@@ -93,6 +94,7 @@ def found(
         searched=_searched(subject, study),
         costs=_costs(subject),
         trials=_trials(subject, study),
+        aims=aims_of(subject, study),
         best=_scored(subject, table.rows(best_row), best) if table is not None and best else None,
         now=_scored(subject, present, now),
         test=_scored(subject, None, tested) if tested else None,
@@ -143,7 +145,7 @@ def _last_window(subject: Subject, folder: Path, forward: WalkForwardResult, cou
     book = Ledger.read(folder / "walk-forward" / name / "ledger.bin")
     part = subject.on((int(book.days[0]), int(book.days[-1])))
     winner = Winner(subject, last.best, play(subject, last.best, part), part)
-    returns = in_order(book.daily, trial_table(book.batches, len(subject.space.variables)))
+    returns = in_order(book.daily, trial_table(book.batches, len(subject.space.variables), subject.goal.width))
     return winner, Searched(book.study_id, returns, counted.among(book.days))
 
 

@@ -30,7 +30,7 @@ from stom_ray.runs.choice import DataChoice, split_paths
 from stom_ray.runs.files import write_text
 from stom_ray.runs.scripts import ScriptFiles
 from stom_ray.runs.structured import read_structure, structure_goal
-from stom_ray.search.goal import StomGoal
+from stom_ray.search.goal import SeveralGoals, StomGoal
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Space
 from stom_ray.search.structure import Structure
@@ -140,7 +140,7 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
         space = Space.from_ranges(ranges, config.strategy.continuous)
         first = ranges.variables[0]
         engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
-        goal = StomGoal(config.search.objective, config.search.limits.limits(), config.engine.betting)
+        goal = _goal(config)
         structure = read_structure(config, texts, len(ranges.variables), selection.loaded.layout)
         if structure is not None and config.structure is not None:
             space = structure.space(space)
@@ -154,6 +154,13 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
             goal = structure_goal(config.structure, goal, space, strategy, selection, engine)
         warnings += run_warnings(strategy, selection, space.present, engine)
     return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings), structure)
+
+
+def _goal(config: RunConfig) -> StomGoal:
+    search, betting = config.search, config.engine.betting
+    if search.objectives:
+        return SeveralGoals(search.objective, search.limits.limits(), betting, objectives=search.objectives)
+    return StomGoal(search.objective, search.limits.limits(), betting)
 
 
 def title_of(config: RunConfig) -> str:

@@ -183,7 +183,7 @@ def replaying(studies: int, stopped_by: str) -> RunStudy:
 def _replayed(config: StudyConfig, days: Ints, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
     """A study out of its ledger; without a ledger one that scored nothing, on these days."""
     book = Ledger.read(ledger) if ledger.exists() else None
-    table = trial_table(book.batches if book else [], len(config.space.variables))
+    table = trial_table(book.batches if book else [], len(config.space.variables), config.goal.width)
     ended, daily = (None,) * config.islands, book.daily if book else np.empty((0, len(days)), dtype=np.float32)
     return StudyResult(config.study_id, table, ended, stopped_by, 0, 0, seconds, 0.0, 0.0, daily, days)
 

@@ -18,6 +18,7 @@ from stom_ray.search import ledger_format as form
 @dataclass(frozen=True)
 class Seen:
     """What one record scored, n rows. values: (n, n_vars). figures: (n, 15). objective, sharpe: (n,), NaN where there is none.
+    aims: (n, m) of a goal that has several, m = 0 for one objective; NaN for failed rows.
 
     island, number, source, wall_s: as `ledger.Batch`. reasons: by failed row.
     """
@@ -30,6 +31,7 @@ class Seen:
     values: Floats
     figures: Floats
     objective: Floats
+    aims: Floats
     sharpe: Floats
     failed: NDArray[np.bool_]
     reasons: Mapping[int, str]
@@ -118,6 +120,7 @@ def _seen(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Seen:
         values=arrays["values"][scored],
         figures=arrays["figures"],
         objective=arrays["objective"],
+        aims=arrays["aims"],
         sharpe=arrays["sharpe"],
         failed=arrays["failed"].astype(np.bool_),
         reasons={int(row): text for row, text in meta["reasons"].items()},

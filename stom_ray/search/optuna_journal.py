@@ -2,7 +2,7 @@
 
 A cache for the eyes, never read by a search; it can be deleted and made again at any time. A dashboard cannot show a million
 trials: the first `dense` rows of a study are all shown, of row n after them one in n / `dense` (chosen by its key), every row
-that was the best so far, and, when a watch ends, the `BEST` best.
+that was the best so far, and, when a watch ends, the `BEST` best and, of several objectives, the front.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.storages import JournalStorage
@@ -22,13 +23,16 @@ from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from stom_ray.engine.types import Floats
 from stom_ray.errors import ConfigError
 from stom_ray.search.base import FIGURES
+from stom_ray.search.front import front
 from stom_ray.search.ledger_tail import Seen
 
 DENSE = 1_000
 BEST = 100
 KEY_SPAN = 2.0**64
+METRIC_NAMES, CONSTRAINTS = "study:metric_names", "constraints"  # where Optuna keeps them
 WHY_NO_REASON = "no objective"
 
 
@@ -76,20 +80,24 @@ class OptunaJournal:
         ConfigError when the file has another study of that name.
         """
         known = name in {study.study_name for study in self._storage.get_all_studies()}
+        objectives = tuple(header["identity"]["goal"].get("objectives", ()))
         if not known:
             verbosity = optuna.logging.get_verbosity()
             optuna.logging.set_verbosity(optuna.logging.WARNING)
-            self._storage.create_new_study([StudyDirection.MAXIMIZE], name)
+            self._storage.create_new_study([_direction(one) for one in objectives] or [StudyDirection.MAXIMIZE], name)
             optuna.logging.set_verbosity(verbosity)
         study = Study(name, self._storage)
         if not known:
             study.set_user_attr("study_id", header["study_id"])
+            if objectives:
+                names = [one.removeprefix("-") for one in objectives]
+                self._storage.set_study_system_attr(self._storage.get_study_id_from_name(name), METRIC_NAMES, names)
         theirs = study.user_attrs.get("study_id")
         if theirs != header["study_id"]:
             raise ConfigError(
                 f"{self.path}: its study {name} is {theirs}, the ledger's is {header['study_id']}: delete the journal"
             )
-        self._mirrors.append(Mirror(study, header["identity"]["space"], dense))
+        self._mirrors.append(Mirror(study, header["identity"]["space"], dense, objectives))
         return self._mirrors[-1]
 
     def flush(self) -> None:
@@ -103,16 +111,22 @@ class OptunaJournal:
 
 
 class Mirror:
-    """One ledger's rows on their way into one Optuna study. rows: seen so far. shown: trials of the Optuna study."""
+    """One ledger's rows on their way into one Optuna study. rows: seen so far. shown: trials of the Optuna study.
 
-    def __init__(self, study: Study, space: Sequence[Mapping[str, Any]], dense: int) -> None:
+    objectives: names as a goal of several has them; a trial's values are the figures as they are, MDD of -MDD, to be minimized.
+    """
+
+    def __init__(self, study: Study, space: Sequence[Mapping[str, Any]], dense: int, objectives: Sequence[str] = ()) -> None:
         self.rows, self._dense, self._study = 0, dense, study
+        self._signs = [-1.0 if name.startswith("-") else 1.0 for name in objectives]
+        self._front: tuple[Floats, list[FrozenTrial]] = (np.empty((0, len(objectives) + 1)), [])
         self._distributions = distributions(space)
         self._shown = {trial.user_attrs["key"] for trial in study.get_trials(deepcopy=False) if "key" in trial.user_attrs}
         self._best = -math.inf
         self._leaders: list[tuple[float, int, FrozenTrial]] = []
         told = (
             f"the first {dense:,} rows, of row n after them one in n / {dense:,}, all that were the best so far, the {BEST} best"
+            f"{', the front' if objectives else ''}"
         )
         if study.user_attrs.get("shown") != told:
             study.set_user_attr("shown", told)
@@ -136,6 +150,8 @@ class Mirror:
                     self._show(trial)
                 if not math.isnan(objective):
                     self._lead(objective, trial)
+        if self._signs:
+            self._move_front(seen)
 
     def tell_rows(self) -> None:
         """How many rows the shown ones stand for."""
@@ -143,14 +159,25 @@ class Mirror:
             self._study.set_user_attr("rows", self.rows)
 
     def add_best(self) -> None:
-        """The `BEST` best rows seen that are not shown yet."""
+        """The `BEST` best rows seen, and the front, that are not shown yet."""
         for _, _, trial in sorted(self._leaders, key=lambda leader: -leader[1]):
+            self._show(trial)
+        for trial in self._front[1]:
             self._show(trial)
 
     def _lead(self, objective: float, trial: FrozenTrial) -> None:
         heapq.heappush(self._leaders, (objective, -self.rows, trial))
         if len(self._leaders) > BEST:
             heapq.heappop(self._leaders)
+
+    def _move_front(self, seen: Seen) -> None:
+        """With the rows of one record; of rows whose objectives are equal the first."""
+        before, trials = self._front
+        aims = np.concatenate([before, seen.aims])
+        on = front(aims)
+        on = on[np.sort(np.unique(aims[on], axis=0, return_index=True)[1])]
+        known = len(before)
+        self._front = aims[on], [trials[row] if row < known else self._trial(seen, row - known) for row in on.tolist()]
 
     def _show(self, trial: FrozenTrial) -> None:
         key = trial.user_attrs["key"]
@@ -168,15 +195,25 @@ class Mirror:
             attrs |= figures
             if math.isfinite(seen.sharpe[row]):
                 attrs["sharpe"] = float(seen.sharpe[row])
+        values = [float(seen.objective[row])]
+        system: dict[str, Any] = {}
+        if self._signs and not failed:
+            values = [sign * aim + 0.0 for sign, aim in zip(self._signs, seen.aims[row].tolist(), strict=False)]
+            system = {CONSTRAINTS: [float(seen.aims[row, -1])]}
         trial = create_trial(
             state=TrialState.FAIL if failed else TrialState.COMPLETE,
-            value=None if failed else float(seen.objective[row]),
+            values=None if failed else values,
             params={name: one.to_external_repr(seen.values[row, at]) for at, (name, one) in self._distributions.items()},
             distributions=dict(self._distributions.values()),
             user_attrs=attrs,
+            system_attrs=system,
         )
         trial.datetime_start, trial.datetime_complete = now - timedelta(seconds=seen.wall_s), now
         return trial
+
+
+def _direction(objective: str) -> StudyDirection:
+    return StudyDirection.MINIMIZE if objective.startswith("-") else StudyDirection.MAXIMIZE
 
 
 def distributions(space: Sequence[Mapping[str, Any]]) -> dict[int, tuple[str, BaseDistribution]]:
