@@ -25,7 +25,7 @@ from stom_ray.search.island import Island
 from stom_ray.search.ledger import Batch, Ledger
 from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.space import take
-from stom_ray.search.study import PRESENT, StudyConfig, StudyResult, open_ledger, score_rows
+from stom_ray.search.study import PRESENT, StudyConfig, StudyResult, open_ledger
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class IslandTrial(ScoringTrial):
         if asked is None:
             post(self.leg.mailbox, Ended(island.plan.number, island.ended or ""))
             return {"done": True}
-        scores = score_rows(self.evaluator, self.leg.config.goal, take(asked.params, asked.rows))
+        scores, found = self.scorer.score(take(asked.params, asked.rows), island.plan.number, asked.number)
         told = time.perf_counter()
-        marks = island.known(asked, scores.marks)
+        marks = island.known(asked, found)
         island.tell(asked.params, asked.keys, marks)
         sampled += time.perf_counter() - told
         self.send(
@@ -94,6 +94,8 @@ def run_islands(
     Where islands share their best (`migrate_every`), they wait for each other at those borders. Raises as `Study.run`, and
     WorkerError when trials are lost again and again.
     """
+    if config.halving is not None:
+        config.halving.rungs(subject.days)
     with open_ledger(Path(ledger), config, subject.days, resume=resume) as book:
         driver = Driver(config, subject, book, workers, progress)
         stopped_by = driver.guarded(lambda: _to_the_end(driver))

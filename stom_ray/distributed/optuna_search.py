@@ -21,7 +21,7 @@ from stom_ray.engine.types import Floats
 from stom_ray.errors import ConfigError
 from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.space import Space, parameter_keys
-from stom_ray.search.study import StudyConfig, StudyResult, open_ledger, score_rows
+from stom_ray.search.study import StudyConfig, StudyResult, open_ledger
 from stom_ray.search.tpe_sampler import distributions
 
 METRIC = "objective"
@@ -36,14 +36,14 @@ class CandidateTrial(ScoringTrial):
     def score_batch(self) -> dict[str, Any]:
         space = self.leg.config.space
         params = space.decode(positions_of(space, self._positions))
-        scores = score_rows(self.evaluator, self.leg.config.goal, params)
+        scores, marks = self.scorer.score(params, 0, 0)
         self.send(
             island=0,
             number=None,
             source="optuna",
             params=params,
             keys=parameter_keys(params),
-            marks=scores.marks,
+            marks=marks,
             rows=np.zeros(1, dtype=np.int64),
             scores=scores,
             sampler_s=0.0,

@@ -14,6 +14,7 @@ from stom_ray.distributed.mailbox import Failed, Letter, post
 from stom_ray.distributed.tuning import Subject
 from stom_ray.errors import StomError
 from stom_ray.search.evaluator import SerialEvaluator
+from stom_ray.search.scoring import Scorer
 from stom_ray.search.study import StudyConfig
 
 
@@ -30,6 +31,7 @@ class ScoringTrial(tune.Trainable):
     """A subclass says what a trial is about (`start`) and scores one batch of it (`score_batch`)."""
 
     evaluator: SerialEvaluator
+    scorer: Scorer
     leg: Leg
 
     @abstractmethod
@@ -45,6 +47,7 @@ class ScoringTrial(tune.Trainable):
         self.leg = leg
         subject: Subject = ray.get(leg.subject)
         self.evaluator = subject.evaluator()
+        self.scorer = Scorer(leg.config.goal, leg.config.halving, leg.config.seed, self.evaluator)
         self.start(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

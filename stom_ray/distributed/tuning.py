@@ -28,9 +28,9 @@ from stom_ray.metrics.stom import Fold
 from stom_ray.search.evaluator import Backend, SerialEvaluator
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import Meter, ProgressCallback
+from stom_ray.search.scoring import score_rows
 from stom_ray.search.space import parameter_keys
-from stom_ray.search.study import PRESENT, StudyConfig, StudyResult, score_rows
-from stom_ray.search.table import trial_table
+from stom_ray.search.study import PRESENT, StudyConfig, StudyResult, study_table
 from stom_ray.store.panel import Selection
 
 ATTEMPTS = 4
@@ -123,7 +123,7 @@ class Driver:
         if self.ledger.has_batch(PRESENT, 0):
             return
         params, evaluator = self.config.space.present, self.subject.evaluator()
-        scores = score_rows(evaluator, self.config.goal, params)
+        scores = score_rows(evaluator, self.config.goal, params, rungs=len(self.config.rungs))
         keys, row = parameter_keys(params), np.zeros(1, dtype=np.int64)
         spent, how = evaluator.kernel_s, evaluator.how
         self._record(Letter(PRESENT, 0, "present", params, keys, scores.marks, row, scores, spent, spent, 0.0, how))
@@ -165,7 +165,7 @@ class Driver:
         wall = max(self._meter.elapsed_s, 1e-9)
         return StudyResult(
             study_id=self.ledger.study_id,
-            table=trial_table(self.ledger.batches, len(self.config.space.variables), self.config.goal.width),
+            table=study_table(self.config, self.ledger),
             ended=ended,
             stopped_by=stopped_by,
             scored_now=self._meter.scored,
@@ -216,7 +216,7 @@ class Driver:
         self._remember_best(batch.scores.objective, batch.params.values[batch.scored])
         if self._progress is not None:
             planned = max(len(self.ledger), self.config.evaluations + 1)
-            self._progress(self._meter.progress(len(self.ledger), planned, self._best, self._ticks))
+            self._progress(self._meter.progress(len(self.ledger), planned, self._best, self._ticks, self.ledger.pruned))
 
     def _remember_best(self, objective: Any, values: Any) -> None:
         if len(objective) and not np.isnan(objective).all():

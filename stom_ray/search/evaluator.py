@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -24,6 +26,7 @@ from stom_ray.metrics.stom import Fold
 from stom_ray.search.base import FIGURES, ScoreTable
 from stom_ray.search.space import take
 from stom_ray.store.panel import Panel, Selection
+from stom_ray.store.selection import on_days
 
 # A block of rows is sized so that its trades fit in about half a gigabyte.
 TRADES_PER_BLOCK = 4_000_000
@@ -102,7 +105,8 @@ class SerialEvaluator:
         folds: Sequence[Fold] = (),
         max_memory: int | None = None,
     ) -> None:
-        self._selection = selection
+        self._selection, self._parts = selection, list[SerialEvaluator]()
+        self._part_of = partial(SerialEvaluator, strategy, config=config, threads=threads, backend=backend, max_memory=max_memory)
         self._engine = Engine(
             strategy, selection, config, backend=backend, threads=threads, max_memory=max_memory, counting=False
         )
@@ -113,12 +117,14 @@ class SerialEvaluator:
 
     @property
     def how(self) -> HowRun:
-        """How everything so far was run, or since `take_how`."""
-        return self._how
+        """How everything so far was run, or since `take_how`; what `on_days` gave included."""
+        return functools.reduce(HowRun.and_then, (part.how for part in self._parts), self._how)
 
     def take_how(self) -> HowRun:
         """`how`, which then begins anew."""
-        how, self._how = self._how, replace(self._how, plans=(), predicted_bytes=0, blocks=0)
+        how, self._how = self.how, replace(self._how, plans=(), predicted_bytes=0, blocks=0)
+        for part in self._parts:
+            part.take_how()
         return how
 
     @property
@@ -127,12 +133,22 @@ class SerialEvaluator:
 
     @property
     def kernel_s(self) -> float:
-        return self._kernel_s
+        """Of what `on_days` gave, too."""
+        return self._kernel_s + sum(part.kernel_s for part in self._parts)
 
     @property
     def days(self) -> Ints:
         """Trading days of the selection, the columns of `daily_profit`."""
         return trading_days(self._selection.selected)
+
+    def on_days(self, days: Ints) -> SerialEvaluator:
+        """Over these trading days (yyyymmdd) only, without folds: exact, because no position outlives its day.
+
+        Raises SelectionError as `store.selection.on_days`.
+        """
+        part = self._part_of(on_days(self._selection, days))
+        self._parts.append(part)
+        return part
 
     def evaluate(self, params: ParamMatrix) -> ScoreTable:
         selected = self._selection.selected

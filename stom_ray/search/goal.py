@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class StomGoal:
     def searched(self, table: ScoreTable, params: ParamMatrix) -> Floats:
         """(n,) what a study compares: the objective, whatever the parameters."""
         return self.score(table)
+
+    def on_some_days(self) -> Self:
+        """Without limits: fewer trades, and a smaller profit, are what fewer days bring."""
+        return replace(self, limits=Limits())
 
     @property
     def width(self) -> int:

@@ -2,6 +2,7 @@
 
 One record is one batch of one island: the rows it asked for, and the scores of those that no batch before it had scored. A key
 (`space.parameter_keys`) is therefore scored once in the file, however often it was asked for or came back from a retried worker.
+Where a row's score depends on its batch (`search.halving`), each island's own is recorded: once an island.
 Daily returns of the scored rows lie in a second file, `ledger.bin.daily` beside `ledger.bin` (`daily_file`).
 """
 
@@ -34,14 +35,14 @@ class Ledger:
 
     `batches` are in file order, which may depend on who finished first; nothing derived from it may. They are read from the file
     when asked for: in memory is no more than about 40 bytes a row scored.
-    `cut_bytes`: length of the torn tail that opening cut off (0: none), `cut_at` its offset.
+    `pruned`: records of pruned rows. `cut_bytes`: length of the torn tail that opening cut off (0: none), `cut_at` its offset.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any], lock: FileLock | None = None) -> None:
         self.path = path
         self.header = header
         self.batches = Batches(path, len(header["days"]))
-        self.cut_at = self.cut_bytes = 0
+        self.cut_at = self.cut_bytes = self.pruned = 0
         self._lock = lock
         self._file: AppendFile | None = None
         self._daily: AppendFile | None = None
@@ -49,8 +50,11 @@ class Ledger:
         self._numbers: dict[tuple[int, int], int] = {}
 
     @classmethod
-    def create(cls, path: str | Path, study_id: str, identity: Mapping[str, Any], days: Ints, aims: int = 0) -> Ledger:
-        """A new file. days: yyyymmdd, those of `Scores.daily`. aims: columns of `Scores.aims`.
+    def create(
+        cls, path: str | Path, study_id: str, identity: Mapping[str, Any], days: Ints, aims: int = 0, *, per_island: bool = False
+    ) -> Ledger:
+        """A new file. days: yyyymmdd, those of `Scores.daily`. aims: columns of `Scores.aims`. per_island: a row is recorded once
+        an island, not once.
 
         LedgerError when it or its daily returns are there already, is locked, or cannot be written.
         """
@@ -69,6 +73,7 @@ class Ledger:
                 "identity": dict(identity),
                 "days": [int(day) for day in days],
                 "aims": aims,
+                "per_island": per_island,
             }
             ledger = cls(path, header, lock)
             ledger._daily = AppendFile(daily_path(path), create=True)
@@ -106,7 +111,7 @@ class Ledger:
             ledger._file, ledger._daily = AppendFile(path), AppendFile(daily_path(path))
             if ledger.cut_bytes:
                 ledger._file.cut(ledger.cut_at)
-            daily_bytes = STORED.itemsize * len(ledger) * len(ledger.days)
+            daily_bytes = STORED.itemsize * ledger.batches.rows * len(ledger.days)
             if ledger._daily.size > daily_bytes:
                 # Written, but its record was not: it belongs to the batch that is lost with it.
                 ledger._daily.cut(daily_bytes)
@@ -138,6 +143,7 @@ class Ledger:
             scored = arrays["scored"]
             keys = keys_of(arrays["keys"][scored])
             ledger._remember(frame.start, frame.end, (meta["island"], meta["batch"]), keys, arrays["marks"][scored])
+            ledger.pruned += int(arrays["pruned"].sum())
         if frames[-1].end < len(data):
             ledger.cut_at, ledger.cut_bytes = frames[-1].end, len(data) - frames[-1].end
         check_blocks(daily_path(path), len(ledger.days), digests)
@@ -154,11 +160,11 @@ class Ledger:
 
     @property
     def daily(self) -> Returns:
-        """(len(self), n_days) daily returns of every scored row in the order of the file, read-only and mapped from disk."""
-        return mapped_rows(daily_path(self.path), len(self), len(self.days))
+        """(n, n_days) daily returns of every row recorded, in the order of the file, read-only and mapped from disk."""
+        return mapped_rows(daily_path(self.path), self.batches.rows, len(self.days))
 
     def __len__(self) -> int:
-        """Rows scored."""
+        """Distinct rows scored."""
         return len(self._known)
 
     def __contains__(self, key: bytes) -> bool:
@@ -210,7 +216,8 @@ class Ledger:
         if self.has_batch(island, number):
             return None
         first: dict[bytes, int] = {}
-        for place in self.unknown([keys[row] for row in rows]):
+        fresh = np.arange(len(rows)) if self.header["per_island"] else self.unknown([keys[row] for row in rows])
+        for place in fresh:
             first.setdefault(keys[rows[place]], int(place))
         missing = [int(row) for row in self.unknown(keys) if keys[row] not in first]
         if missing:
@@ -218,9 +225,10 @@ class Ledger:
         kept = np.array(list(first.values()), dtype=np.int64)
         scored, mine = np.asarray(rows, dtype=np.int64)[kept], scores.pick(kept)
         block, digest = packed(mine.daily)
-        batch = Batch(island, number, source, params, keys, marks, scored, mine, wall_s, len(self), digest)
+        batch = Batch(island, number, source, params, keys, marks, scored, mine, wall_s, self.batches.rows, digest)
         start, end = self._write(form.encode_record(len(self.batches) + 1, *pack(batch)), block)
         self._remember(start, end, (island, number), [keys[row] for row in scored], marks[scored])
+        self.pruned += int(mine.pruned.sum())
         return batch
 
     def close(self) -> None:

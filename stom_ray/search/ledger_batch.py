@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from stom_ray.engine.types import Floats, ParamMatrix
+from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import LedgerError
 from stom_ray.search import ledger_format as form
 from stom_ray.search.daily_file import Returns, daily_path, mapped_rows
@@ -24,6 +24,10 @@ class Scores:
 
     daily: (n, n_days) float32, KRW by day of the sale; NaN on all days of a failed row, and on days that a pruned one was not run
     on. reasons: by failed row.
+
+    With `halving`: pruned: (n,) stopped before it was run on all days: no objective, figures and Sharpe ratio of the days it was
+    run on. fell: (n,) the rung (1, 2, …) whose others were better, 0 = passed them all; a row that fell and was not pruned is a
+    control. early: (n, rungs) objective on each rung's days, NaN where it was not run or there is none.
     """
 
     figures: Floats
@@ -31,12 +35,15 @@ class Scores:
     aims: Floats
     sharpe: Floats
     failed: NDArray[np.bool_]
+    pruned: NDArray[np.bool_]
+    fell: Ints
+    early: Floats
     daily: Returns
     reasons: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def marks(self) -> Floats:
-        """(n, 1 + m) what samplers are told: objective and aims."""
+        """(n, 1 + m) what samplers are told where nothing is pruned: objective and aims."""
         return np.concatenate([self.objective[:, None], self.aims], axis=1)
 
     def __len__(self) -> int:
@@ -130,6 +137,9 @@ def pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "aims": scores.aims,
         "sharpe": scores.sharpe,
         "failed": scores.failed.astype(np.uint8),
+        "pruned": scores.pruned.astype(np.uint8),
+        "fell": scores.fell.astype(np.int16),
+        "early": scores.early,
     }
     return meta, arrays
 
@@ -137,9 +147,18 @@ def pack(batch: Batch) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 def unpack(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], first: int, daily: Returns) -> Batch:
     params = ParamMatrix(arrays["values"], arrays["is_float"].astype(np.bool_))
     reasons = {int(row): text for row, text in meta["reasons"].items()}
-    failed = arrays["failed"].astype(np.bool_)
-    mine = daily[first : first + len(failed)]
-    scores = Scores(arrays["figures"], arrays["objective"], arrays["aims"], arrays["sharpe"], failed, mine, reasons)
+    scores = Scores(
+        figures=arrays["figures"],
+        objective=arrays["objective"],
+        aims=arrays["aims"],
+        sharpe=arrays["sharpe"],
+        failed=arrays["failed"].astype(np.bool_),
+        pruned=arrays["pruned"].astype(np.bool_),
+        fell=arrays["fell"].astype(np.int64),
+        early=arrays["early"],
+        daily=daily[first : first + len(arrays["failed"])],
+        reasons=reasons,
+    )
     wall_s, digest = meta["wall_s"], meta["daily"]
     return Batch(
         meta["island"],

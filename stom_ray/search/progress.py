@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 class Progress:
     """After a batch. evaluations: distinct rows scored, earlier runs of the study included; planned: at most so many.
 
-    best: objective, None before the first. best_row: its values. candidate_ticks_per_s: rows scored by this run × ticks over its
-    wall time. kernel, sampler, rest: shares of that time, summing to 1. left_s: None until there is something to reckon from.
+    pruned: of the evaluations, each island's. best: objective, None before the first. best_row: its values.
+    candidate_ticks_per_s: rows scored by this run × ticks over its wall time, as if pruned ones had been run on all of them.
+    kernel, sampler, rest: shares of that time, summing to 1. left_s: None until there is something to reckon from.
     """
 
     evaluations: int
@@ -26,13 +27,15 @@ class Progress:
     rest: float
     elapsed_s: float
     left_s: float | None
+    pruned: int = 0
 
     def render(self) -> str:
         best = "-" if self.best is None else f"{self.best:,.10g}"
+        pruned = f" ({self.pruned:,} pruned)" if self.pruned else ""
         left = "?" if self.left_s is None else f"{self.left_s:,.0f} s"
         speed = f"{self.candidate_ticks_per_s / 1e6:,.1f}M candidate-ticks/s"
         return (
-            f"{self.evaluations:,}/{self.planned:,} evaluations, best {best}, {speed}, "
+            f"{self.evaluations:,}/{self.planned:,} evaluations{pruned}, best {best}, {speed}, "
             f"time: kernel {self.kernel:.0%}, sampler {self.sampler:.0%}, rest {self.rest:.0%}; left {left}"
         )
 
@@ -62,7 +65,9 @@ class Meter:
         finally:
             self.sampler_s += time.perf_counter() - start
 
-    def progress(self, evaluations: int, planned: int, best: tuple[float, tuple[float, ...]] | None, ticks: int) -> Progress:
+    def progress(
+        self, evaluations: int, planned: int, best: tuple[float, tuple[float, ...]] | None, ticks: int, pruned: int = 0
+    ) -> Progress:
         elapsed = max(self.elapsed_s, 1e-9)
         kernel, sampler = min(1.0, self.kernel_s / elapsed), min(1.0, self.sampler_s / elapsed)
         left = elapsed / self.scored * max(0, planned - evaluations) if self.scored else None
@@ -77,4 +82,5 @@ class Meter:
             rest=max(0.0, 1.0 - kernel - sampler),
             elapsed_s=elapsed,
             left_s=left,
+            pruned=pruned,
         )

@@ -10,69 +10,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import ConfigError
-from stom_ray.search.base import FIGURES, ScoreTable
 from stom_ray.search.daily_file import Returns
+from stom_ray.search.halving import Halving
 from stom_ray.search.island import ONE_SEQUENCE, Asked, Island, IslandPlan, SamplerName
-from stom_ray.search.ledger import Batch, Ledger, Scores
+from stom_ray.search.ledger import Batch, Ledger
 from stom_ray.search.progress import Meter, ProgressCallback
+from stom_ray.search.scoring import Goal, Scorer, TimedEvaluator
 from stom_ray.search.space import Space, parameter_keys, take
 from stom_ray.search.table import TrialTable, trial_table
 
 PRESENT = -1
-
-
-class Goal(Protocol):
-    """Turns figures into the one number that is searched for; higher is better. It may have aims that are weighed besides."""
-
-    @property
-    def width(self) -> int:
-        """Columns of `aims`, 0 for a goal of one objective."""
-        ...
-
-    def searched(self, table: ScoreTable, params: ParamMatrix) -> Floats:
-        """(n,) objective of these rows; NaN or infinite where there is none."""
-        ...
-
-    def aims(self, table: ScoreTable, params: ParamMatrix) -> Floats:
-        """(n, width) objectives and last the violation of limits, as `search.front` has them."""
-        ...
-
-    def sharpe(self, table: ScoreTable) -> Floats:
-        """(n,) Sharpe ratio per day, NaN where there is none."""
-        ...
-
-    def describe(self) -> Mapping[str, Any]:
-        """As JSON data, for the identity."""
-        ...
-
-
-class TimedEvaluator(Protocol):
-    """An `Evaluator` (search/base.py) that says what its time went into.
-
-    ticks: rows of the selection, each seen once per candidate. days: yyyymmdd, the columns of its daily profit. kernel_s: wall
-    seconds spent in kernels since it was made (of several workers: their mean). how: backend and plans of everything since.
-    """
-
-    @property
-    def ticks(self) -> int: ...
-
-    @property
-    def days(self) -> Ints: ...
-
-    @property
-    def kernel_s(self) -> float: ...
-
-    @property
-    def how(self) -> HowRun | None: ...
-
-    def evaluate(self, params: ParamMatrix) -> ScoreTable: ...
 
 
 @dataclass(frozen=True)
@@ -80,10 +34,10 @@ class StudyConfig:
     """What a study is, and when it stops.
 
     subject: what the evaluator scores (data hash, strategy hash, engine settings), as JSON data. migrate_every: after so many
-    batches every island learns the best row of all (0: never). These, space, sampler, seed, islands and batch size are the
-    identity. The stops are not: the same study may be resumed with a larger budget. evaluations: distinct rows over all islands,
-    the present values not counted. patience: batches without a better objective after which an island ends. time_limit_s cuts
-    at a batch border; at which one depends on the machine.
+    batches every island learns the best row of all (0: never). halving: batches are pruned on some of the days. These, space,
+    sampler, seed, islands and batch size are the identity. The stops are not: the same study may be resumed with a larger budget.
+    evaluations: distinct rows over all islands, pruned ones too, the present values not counted. patience: batches without a
+    better objective after which an island ends. time_limit_s cuts at a batch border; at which one depends on the machine.
     """
 
     space: Space
@@ -95,6 +49,7 @@ class StudyConfig:
     islands: int = 1
     batch_size: int = 200
     migrate_every: int = 0
+    halving: Halving | None = None
     evaluations: int = 1_000
     patience: int | None = None
     time_limit_s: float | None = None
@@ -105,6 +60,12 @@ class StudyConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}: expected at least {low}")
         if self.sampler in ONE_SEQUENCE and self.islands != 1:
             raise ConfigError(f"islands is {self.islands}, but sampler {self.sampler} is one sequence: set islands to 1")
+        if self.halving is not None and self.sampler == "optuna":
+            raise ConfigError("halving compares the rows of a batch, and sampler optuna asks for one at a time: take another one")
+        if self.halving is not None and self.goal.width:
+            raise ConfigError(
+                "halving keeps the best of a batch by one objective, and the goal has several: leave one of both out"
+            )
         if self.islands > self.evaluations:
             raise ConfigError(f"{self.islands} islands for {self.evaluations} evaluations: every island needs at least one")
 
@@ -120,6 +81,7 @@ class StudyConfig:
             "islands": self.islands,
             "batch_size": self.batch_size,
             "migrate_every": self.migrate_every,
+            "halving": None if self.halving is None else self.halving.describe(),
         }
 
     @property
@@ -127,6 +89,11 @@ class StudyConfig:
         """32 hex digits of the identity's SHA-256."""
         text = json.dumps(self.identity(), sort_keys=True, ensure_ascii=False, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """On how many days rows are run before they are run on all; without halving nothing."""
+        return () if self.halving is None else self.halving.days
 
     def plans(self) -> list[IslandPlan]:
         """One per island; the evaluations are dealt out evenly, the first islands get what is left over."""
@@ -186,10 +153,12 @@ class Study:
     def run(self, *, resume: bool = False, progress: ProgressCallback | None = None) -> StudyResult:
         """Until every island has ended, the time is up, or Ctrl-C. With `resume` a study that is there is continued.
 
-        Raises LedgerError (there already and not `resume`; of another study; damaged; cannot be written).
+        Raises LedgerError (there already and not `resume`; of another study; damaged; cannot be written), ConfigError for halving
+        on more days than there are.
         """
+        scorer = Scorer(self.config.goal, self.config.halving, self.config.seed, self._evaluator)
         with open_ledger(self._path, self.config, self._evaluator.days, resume=resume) as ledger:
-            run = _Run(self.config, self._evaluator, ledger, progress)
+            run = _Run(self.config, self._evaluator, scorer, ledger, progress)
             stopped_by = "interrupted"
             # After Ctrl-C the ledger holds every finished batch, and the result says so.
             with contextlib.suppress(KeyboardInterrupt):
@@ -200,8 +169,16 @@ class Study:
 class _Run:
     """One call of `Study.run`: the loop, which walks recorded batches and new ones alike."""
 
-    def __init__(self, config: StudyConfig, evaluator: TimedEvaluator, ledger: Ledger, progress: ProgressCallback | None) -> None:
+    def __init__(
+        self,
+        config: StudyConfig,
+        evaluator: TimedEvaluator,
+        scorer: Scorer,
+        ledger: Ledger,
+        progress: ProgressCallback | None,
+    ) -> None:
         self._config, self._evaluator, self._ledger, self._progress = config, evaluator, ledger, progress
+        self._scorer = scorer
         self._meter = Meter()
         self._islands = [Island(plan) for plan in config.plans()]
         self._best: tuple[Floats, ParamMatrix] | None = None
@@ -223,7 +200,7 @@ class _Run:
         meter, wall = self._meter, max(self._meter.elapsed_s, 1e-9)
         return StudyResult(
             study_id=self._ledger.study_id,
-            table=trial_table(self._ledger.batches, len(self._config.space.variables), self._config.goal.width),
+            table=study_table(self._config, self._ledger),
             ended=tuple(island.ended for island in self._islands),
             stopped_by=stopped_by,
             scored_now=meter.scored,
@@ -267,16 +244,17 @@ class _Run:
     def _evaluate(self, island: int, source: str, asked: Asked, whole: Callable[[Floats], Floats]) -> Batch:
         """whole: marks of all rows asked for, from those of `asked.rows`."""
         fresh = [asked.keys[row] for row in asked.rows]
-        new = self._ledger.unknown(fresh)
+        # A row that another island's batch pruned may be among the best of this one.
+        new = self._ledger.unknown(fresh) if self._config.halving is None else np.arange(len(fresh))
         rows = asked.rows[new]
         start, kernel = time.perf_counter(), self._evaluator.kernel_s
-        scores = score_rows(self._evaluator, self._config.goal, take(asked.params, rows))
+        scores, found = self._scorer.score(take(asked.params, rows), island, asked.number)
         wall = time.perf_counter() - start
         self._meter.kernel_s += self._evaluator.kernel_s - kernel
         self._meter.scored += len(rows)
         marks = np.empty((len(fresh), 1 + self._config.goal.width))
         old = np.setdiff1d(np.arange(len(fresh)), new)
-        marks[new], marks[old] = scores.marks, self._ledger.marks([fresh[row] for row in old])
+        marks[new], marks[old] = found, self._ledger.marks([fresh[row] for row in old])
         batch = self._ledger.append(island, asked.number, source, asked.params, asked.keys, whole(marks), rows, scores, wall)
         assert batch is not None
         return batch
@@ -298,29 +276,17 @@ class _Run:
         if self._progress is not None:
             best = None if self._best is None else (float(self._best[0][0, 0]), tuple(self._best[1].values[0].tolist()))
             planned = max(len(self._ledger), self._config.evaluations + 1)
-            self._progress(self._meter.progress(len(self._ledger), planned, best, self._evaluator.ticks))
+            self._progress(self._meter.progress(len(self._ledger), planned, best, self._evaluator.ticks, self._ledger.pruned))
 
 
 def open_ledger(path: Path, config: StudyConfig, days: Ints, *, resume: bool) -> Ledger:
     """Create the study's ledger, or with `resume` continue the one that is there. Raises LedgerError."""
     if resume and path.exists():
         return Ledger.open(path, config.study_id, config.identity())
-    return Ledger.create(path, config.study_id, config.identity(), days, config.goal.width)
+    per_island = config.halving is not None
+    return Ledger.create(path, config.study_id, config.identity(), days, config.goal.width, per_island=per_island)
 
 
-def score_rows(evaluator: TimedEvaluator, goal: Goal, params: ParamMatrix) -> Scores:
-    """Evaluate rows and make every one of them either a finite objective or a failure with its reason."""
-    if len(params) == 0:
-        nothing, daily = np.empty(0), np.empty((0, len(evaluator.days)), dtype=np.float32)
-        aims = np.empty((0, goal.width))
-        return Scores(np.empty((0, len(FIGURES))), nothing, aims, nothing, np.empty(0, dtype=np.bool_), daily)
-    table = evaluator.evaluate(params)
-    objective = np.where(table.failed, np.nan, goal.searched(table, params))
-    reasons = dict(table.reasons)
-    for row in np.flatnonzero(~table.failed & ~np.isfinite(objective)):
-        reasons[int(row)] = f"the objective is {objective[row]}: no finite number to compare"
-    failed = ~np.isfinite(objective)
-    aims = np.where(failed[:, None], np.nan, goal.aims(table, params))
-    sharpe = np.where(failed, np.nan, goal.sharpe(table))
-    daily = np.where(failed[:, None], np.nan, table.daily_profit).astype(np.float32)
-    return Scores(table.figures, np.where(failed, np.nan, objective), aims, sharpe, failed, daily, reasons)
+def study_table(config: StudyConfig, ledger: Ledger | None) -> TrialTable:
+    """What a study's ledger holds; without one nothing."""
+    return trial_table(ledger.batches if ledger else [], len(config.space.variables), config.goal.width, config.rungs)

@@ -17,7 +17,8 @@ from stom_ray.metrics.returns import sharpe
 from stom_ray.metrics.stom import Fold
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.progress import ProgressCallback
-from stom_ray.search.study import Study, StudyConfig, StudyResult, TimedEvaluator
+from stom_ray.search.scoring import TimedEvaluator
+from stom_ray.search.study import Study, StudyConfig, StudyResult
 from stom_ray.search.table import TrialTable
 from stom_ray.validation.overfitting import DeflatedSharpe, deflated_sharpe_of
 from stom_ray.validation.splits import Window

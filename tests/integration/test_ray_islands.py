@@ -19,6 +19,7 @@ from stom_ray.engine.types import EngineConfig
 from stom_ray.errors import ConfigError, LedgerError
 from stom_ray.search.base import FIGURES
 from stom_ray.search.goal import SeveralGoals, StomGoal
+from stom_ray.search.halving import Halving
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Choice, Interval, Space
 from stom_ray.search.study import Study, StudyConfig
@@ -82,7 +83,7 @@ def whole(subject, tmp_path_factory):
 
 def same_table(one, other):
     assert one.keys == other.keys
-    for name in ("figures", "objective", "aims", "sharpe", "failed", "island", "batch", "place"):
+    for name in ("figures", "objective", "aims", "sharpe", "failed", "pruned", "fell", "early", "island", "batch", "place"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert one.source == other.source
 
@@ -106,6 +107,26 @@ def test_islands_that_weigh_several_objectives_share_them_and_resume_to_the_same
     same_table(result.table, alone.table)
     assert result.table.aims.shape == (len(result.table), 3)
     np.testing.assert_array_equal(result.table.aims[:, 0], result.table.figures[:, FIGURES.index("tsg")])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_islands_prune_as_one_process_does_on_any_number_of_workers_and_after_a_cut(ray_session, subject, tmp_path, workers):
+    pruning = config(sampler="genetic", options={}, halving=Halving(keep=2, days=(1, 3), by="spread", controls=0.2))
+    run_islands(replace(pruning, evaluations=40), subject, tmp_path / "ledger.bin", workers=workers)
+    result = run_islands(pruning, subject, tmp_path / "ledger.bin", workers=workers, resume=True)
+    alone = Study(pruning, subject.evaluator(), tmp_path / "alone.bin").run()
+    same_table(result.table, alone.table)
+    np.testing.assert_array_equal(result.daily[result.table.daily_row], alone.daily[alone.table.daily_row])
+    assert set(alone.table.fell) == {0, 1, 2}
+    assert 20 < alone.table.pruned.sum() < 60
+    pruned = alone.table.rows(np.flatnonzero(alone.table.pruned & (alone.table.fell == 2)))
+    (part,) = subject.evaluator().evaluate_days(pruned, [pruning.halving.rungs(subject.days)[1]])
+    np.testing.assert_array_equal(part.figures, alone.table.figures[alone.table.pruned & (alone.table.fell == 2)])
+
+
+def test_more_days_than_there_are_end_it_before_anything_is_scored(ray_session, subject, tmp_path):
+    with pytest.raises(ConfigError, match=f"which are {len(subject.days)}"):
+        run_islands(config(halving=Halving(days=(99,))), subject, tmp_path / "ledger.bin", workers=2)
 
 
 def test_after_ctrl_c_nothing_runs_on_and_a_resumed_study_gives_the_same_table(ray_session, subject, whole, tmp_path):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from stom_ray.engine.types import ParamMatrix
 from stom_ray.errors import LedgerError
 from stom_ray.search.daily_file import daily_path
-from stom_ray.search.ledger import Ledger, Scores
+from stom_ray.search.ledger import Ledger
 from stom_ray.search.ledger_format import MAGIC, scan
+from stom_ray.search.scoring import nothing_of
 from stom_ray.search.space import parameter_keys
 
 ROOT = Path(__file__).parents[3]
@@ -26,8 +28,20 @@ def scores_for(params, reasons=None):
     failed[list(reasons or {})] = True
     figures = np.repeat(profit[:, None], 15, axis=1)
     daily = np.where(failed[:, None], np.nan, np.stack([profit, -profit], axis=1)).astype(np.float32)
-    aims = np.where(failed[:, None], np.nan, np.stack([profit, -profit, 0 * profit], axis=1))
-    return Scores(figures, np.where(failed, np.nan, profit), aims, profit / 10, failed, daily, reasons or {})
+    scored = nothing_of(len(params), aims=3, days=2, rungs=2)
+    return replace(
+        scored,
+        figures=figures,
+        objective=np.where(failed, np.nan, profit),
+        aims=np.where(failed[:, None], np.nan, np.stack([profit, -profit, 0 * profit], axis=1)),
+        sharpe=profit / 10,
+        failed=failed,
+        pruned=profit == 4.5,
+        fell=np.where(profit == 4.5, 2, 0),
+        early=np.stack([profit, profit / 2], axis=1),
+        daily=daily,
+        reasons=reasons or {},
+    )
 
 
 def put(ledger, number, rows, island=0, reasons=None):
@@ -64,6 +78,7 @@ def test_what_was_appended_is_read_back_bit_for_bit(path):
     assert batch.scores.reasons == {1: "현재가: 나누기 0"}
     np.testing.assert_array_equal(batch.scores.figures[:, 0], [61.1, 57.5])
     np.testing.assert_array_equal(batch.scores.objective, [61.1, np.nan])
+    np.testing.assert_array_equal(batch.scores.early[0], [61.1, 61.1 / 2])
     np.testing.assert_array_equal(batch.scores.aims, [[61.1, -61.1, 0], [np.nan] * 3])
     np.testing.assert_array_equal(batch.marks, [[61.1, 61.1, -61.1, 0], [np.nan] * 4])
     assert (batch.island, batch.number, batch.source, batch.wall_s) == (0, 0, "random", 0.5)
@@ -287,16 +302,16 @@ WRITER = """
 import itertools, sys
 import numpy as np
 from stom_ray.engine.types import ParamMatrix
-from stom_ray.search.ledger import Ledger, Scores
+from stom_ray.search.ledger import Ledger
+from stom_ray.search.scoring import nothing_of
 from stom_ray.search.space import parameter_keys
 from pathlib import Path
 path = Path(sys.argv[1])
 ledger = Ledger.open(path) if path.exists() else Ledger.create(path, "abc", {}, np.arange(3))
 for number in itertools.count(len(ledger.batches)):
     params = ParamMatrix.from_rows([[number, k] for k in range(300)])
-    zeros = np.zeros(300)
-    aims, daily = np.empty((300, 0)), np.full((300, 3), number, dtype=np.float32)
-    scores = Scores(np.zeros((300, 15)), zeros, aims, zeros, zeros > 0, daily)
+    scores = nothing_of(300, 0, 3, 0)
+    scores.daily[:], scores.objective[:] = number, 0
     ledger.append(0, number, "random", params, parameter_keys(params), scores.marks, np.arange(300), scores, 0.0)
     print(number, flush=True)
 """
