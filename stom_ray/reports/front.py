@@ -19,6 +19,7 @@ from stom_ray.search.front import front
 
 PRESENT = -1  # island of the user's own values
 MOST_POINTS = 1_000  # drawn of those that are not on the front
+FAR = 0.25  # share of rows that are worst in an objective: they do not stretch its axis
 MOST_ROWS = 50
 
 
@@ -71,39 +72,49 @@ def note(data: ReportData, phrases: Phrases) -> str:
 def front_chart(data: ReportData, width: int, phrases: Phrases) -> Markup:
     """The first two objectives of rows inside the limits: the front, the others, the present values, the row that is judged.
 
-    Nothing inside the limits: an empty string.
+    Rows far behind would press the front into a corner: those beyond the axes are left out and counted. Nothing inside the
+    limits: an empty string.
     """
     rows, told = front_rows(data), _told(data)
     if rows.empty:
         return Markup("")
     names = [told_as(name) for name in data.objectives[:2]]
     inside = np.flatnonzero((data.aims.iloc[:, -1] <= 0).to_numpy())
-    others = inside[np.unique(np.linspace(0, len(inside) - 1, MOST_POINTS).astype(np.int64))]
-    now = told[(data.trials["island"] == PRESENT).to_numpy()]
-    drawn = pd.concat([told.iloc[others], rows, now])
     canvas = Canvas(width, 360)
     left, right, bottom = 62.0, width - 14.0, 314.0
-    across = Scale(*padded(drawn[names[0]], 0.04), left, right)
-    up = Scale(*padded(drawn[names[1]], 0.06), bottom, 14)
+    spans = [_span(name, told.iloc[inside], rows) for name in data.objectives[:2]]
+    across, up = Scale(*spans[0], left, right), Scale(*spans[1], bottom, 30)
     for value in ticks(up.low, up.high, 6):
         canvas.line(left, up(value), right, up(value), "zero" if value == 0 else "grid")
         canvas.text(left - 6, up(value) + 4, phrases.compact(value), "tick", "end")
     for value in ticks(across.low, across.high, 7 if width > 500 else 4):
-        canvas.line(across(value), 14, across(value), bottom, "zero" if value == 0 else "grid")
+        canvas.line(across(value), 30, across(value), bottom, "zero" if value == 0 else "grid")
         canvas.text(across(value), bottom + 18, phrases.compact(value), "tick", "middle")
     titles = [with_direction(name) for name in data.objectives[:2]]
     canvas.text(right, bottom + 38, titles[0], "panel", "end")
     canvas.text(left + 4, 12, titles[1], "panel")
+    near = np.all([told[name].between(*span).to_numpy() for name, span in zip(names, spans, strict=True)], axis=0)
+    drawn = inside[near[inside]]
+    if len(drawn) < len(inside):
+        canvas.text(right, 12, phrases.say("front_far", rows=phrases.number(len(inside) - len(drawn))), "tick", "end")
+    others = drawn[np.unique(np.linspace(0, len(drawn) - 1, MOST_POINTS).astype(np.int64))]
     for x, y in told.iloc[others][names].to_numpy():
         canvas.circle(across(x), up(y), 2.6, "dot other")
     for row in rows.to_dict("records"):
         canvas.circle(across(row[names[0]]), up(row[names[1]]), 5, "dot top", _title(row, data, phrases))
-    for x, y in now[names].dropna().to_numpy():
+    for x, y in told.loc[near & (data.trials["island"] == PRESENT).to_numpy(), names].to_numpy():
         canvas.mark(across(x), up(y), 7, "dot valid", phrases.texts["row_now"])
     judged = told.loc[tables.top_trials(data.trials, (), 1).index, names].to_numpy()
     for x, y in judged:
         canvas.circle(across(x), up(y), 9, "ring", phrases.texts["row_best"])
     return canvas.render(phrases.say("front_label", across=titles[0], up=titles[1]))
+
+
+def _span(name: str, inside: pd.DataFrame, rows: pd.DataFrame) -> tuple[float, float]:
+    """Low and high of an axis: the front, and of all rows inside the limits those that are not among the worst `FAR`."""
+    values = inside[told_as(name)]
+    worst = values.quantile(1 - FAR if name.startswith("-") else FAR)
+    return padded([float(worst), *rows[told_as(name)]], 0.06)
 
 
 def _title(row: dict[Hashable, Any], data: ReportData, phrases: Phrases) -> str:

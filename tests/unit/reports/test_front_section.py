@@ -1,5 +1,6 @@
 """The front of several objectives in the page: its rows, its picture, and what is said of it."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -79,6 +80,7 @@ def test_of_many_rows_some_are_drawn_and_the_whole_front_is(build: Build) -> Non
     assert picture.count("dot top") == len(front_rows(data)) > 5
     assert picture.count('"ring"') == 1
     assert picture.count("dot valid") == 1
+    assert re.search(r"[\d,]+ rows farther behind are not drawn", picture)
     assert len(front_grid(data, ENGLISH).rows) == len(front_rows(data))
 
 
