@@ -151,6 +151,11 @@ search:
   objective: TG                # TP TPI TG CAGR PM P2M PAM PWM PTM GM GAM GWM GTM G2M
   limits:
     atc: [1, null]             # at least one trade a day
+  # halving:                   # run a batch's rows on few days first (docs/search-and-ledger.md)
+  #   keep: 3                  # one in three goes on
+  #   days: [5, 15]            # days of the first and the second rung
+  #   by: early                # the first days; spread: evenly spread ones
+  #   controls: 0.05           # of those left behind that are run on all days, to check
 
 walk_forward:                  # leave the section out to search only
   scheme: rolling              # or anchored; stom: STOM's own split, for comparison

@@ -24,6 +24,7 @@ from stom_ray.config.sections import (
     StrategySection,
     WalkForwardSection,
 )
+from stom_ray.config.space import SpaceSection
 from stom_ray.config.structure import STRUCTURE_FILES, StructureSection
 from stom_ray.config.words import parse_weights
 from stom_ray.engine.types import EngineConfig
@@ -43,6 +44,7 @@ class RunConfig(Section):
     cross_validation: CrossValidationSection | None = None
     account: AccountSection | None = None
     structure: StructureSection | None = None
+    space: SpaceSection | None = None
     execution: ExecutionSection = Field(default_factory=ExecutionSection)
 
     @model_validator(mode="after")
@@ -83,14 +85,28 @@ class RunConfig(Section):
             raise ValueError("walk_forward.scheme stom multiplies train by valid of one objective: leave search.objectives out")
         return self
 
+    @model_validator(mode="after")
+    def _halving_goes_together(self) -> RunConfig:
+        halving, forward = self.search.halving, self.walk_forward
+        if halving and self.search.objectives:
+            raise ValueError("search.halving keeps the best by one objective: leave it out, or search.objectives")
+        if halving and self.search.sampler == "optuna":
+            raise ValueError("search.halving compares the rows of a batch, and sampler optuna asks for one: use another sampler")
+        if halving and forward and forward.scheme != "stom" and halving.days[-1] >= forward.train_days:
+            raise ValueError(
+                f"search.halving.days end with {halving.days[-1]}, but walk_forward.train_days is {forward.train_days}: "
+                "rungs have fewer days than a window searches"
+            )
+        return self
+
     def identity(self) -> dict[str, Any]:
         """All that changes results, without the files' places (their contents are hashed by the run)."""
         places: dict[str, Any] = {"execution": True, "data": {"path"}, "strategy": {"buy", "sell", "ranges"}}
-        without = {name: True for name in ("account", "structure", "cross_validation") if getattr(self, name) is None}
+        without = {name: True for name in ("account", "structure", "space", "cross_validation") if getattr(self, name) is None}
         if self.structure:
             places["structure"] = set(STRUCTURE_FILES)
-        if not self.search.objectives:
-            places["search"] = {"objectives"}
+        search = {"objectives": bool(self.search.objectives), "halving": self.search.halving is not None}
+        places["search"] = {name for name, used in search.items() if not used}
         return self.model_dump(mode="json", exclude=places | without)
 
     def config_id(self) -> str:

@@ -11,6 +11,7 @@ from stom_ray.config.words import parse_bytes, parse_span, parse_weights
 from stom_ray.engine.types import MAX_AVGTIME, MAX_BETTING
 from stom_ray.metrics.objectives import OBJECTIVES, Limits, check_aims
 from stom_ray.schema.costs import cost_model
+from stom_ray.search.halving import Halving
 
 Sampler = Literal[
     "tpe", "random", "qmc", "two_stage", "nsga2", "nsga3", "genetic", "structure", "cmaes", "grid", "coordinate", "optuna"
@@ -146,6 +147,24 @@ class LimitsSection(Section):
         )
 
 
+class HalvingSection(Section):
+    """Rows of a batch are run on the first of `days`, the best of them on the next, and those that pass on all days."""
+
+    keep: int = Field(default=3, ge=2, description="one of so many goes on from each rung")
+    days: tuple[int, ...] = Field(default=(5, 15), description="trading days of each rung, rising, fewer than are searched")
+    by: Literal["early", "spread"] = Field(default="early", description="early: the first days; spread: as many, evenly spread")
+    controls: float = Field(default=0.05, ge=0, lt=1, description="share of those left behind that is run on all days, to check")
+
+    @field_validator("days")
+    @classmethod
+    def _are_rungs(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return Halving(days=value).days
+
+    def settings(self) -> Halving:
+        """As the study takes them."""
+        return Halving(self.keep, self.days, self.by, self.controls)
+
+
 class SearchSection(Section):
     """How to search. islands × batch rows are asked at a time; both belong to the result, workers do not."""
 
@@ -159,6 +178,7 @@ class SearchSection(Section):
         default=(), description="several to weigh against each other, [TG, -MDD]: a minus = smaller is better, the first ranks"
     )
     limits: LimitsSection = Field(default_factory=LimitsSection)
+    halving: HalvingSection | None = Field(default=None, description="prune each batch on some of the days; left out: never")
     patience: int | None = Field(default=None, ge=1, description="stop an island after so many batches without a better one")
     time_limit_s: float | None = Field(default=None, gt=0, description="stop at the first batch border after so many seconds")
     options: dict[str, int] = Field(

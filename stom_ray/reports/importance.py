@@ -51,7 +51,7 @@ def levels(values: Floats, most: int) -> tuple[Ints, Floats]:
 
 
 def importance(trials: pd.DataFrame, variables: Sequence[str]) -> Importance:
-    """Share of each variable in the objective's ranks. Failed trials are left out, refused ones rank last.
+    """Share of each variable in the objective's ranks. Failed and pruned trials are left out, refused ones rank last.
 
     Needs 2 * TRIALS_PER_LEVEL trials for each variable that was varied; with fewer the shares are empty.
     """
@@ -93,7 +93,7 @@ def slices(trials: pd.DataFrame, variable: str, most: int = 24) -> pd.DataFrame:
     More than `most` distinct values are put in quantile bins and stand at their median. median and best are over scored trials,
     NaN where a value has none.
     """
-    ran = trials[~trials["failed"].astype("bool") & trials[variable].notna()]
+    ran = trials[~trials["failed"].astype("bool") & trials["objective"].notna() & trials[variable].notna()]
     if ran.empty:
         return pd.DataFrame({"value": [], "trials": [], "refused": [], "median": [], "best": []}, dtype="float64")
     code, centres = levels(ran[variable].to_numpy(dtype="float64"), most)

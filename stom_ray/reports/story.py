@@ -88,7 +88,10 @@ def _searched(data: ReportData, phrases: Phrases) -> str:
 
 
 def _outcomes(data: ReportData, phrases: Phrases) -> str:
-    return phrases.say("told_outcomes", **{name: phrases.number(count) for name, count in tables.outcomes(data.trials).items()})
+    counts = tables.outcomes(data.trials)
+    pruned = counts.pop("pruned")
+    told = phrases.say("told_outcomes", **{name: phrases.number(count) for name, count in counts.items()})
+    return f"{told} {phrases.say('told_pruned', pruned=phrases.number(pruned))}" if pruned else told
 
 
 def _tested(data: ReportData, phrases: Phrases) -> str:

@@ -119,7 +119,7 @@ def winners(trials: pd.DataFrame, variables: Sequence[str], clusters: pd.Series)
 
 
 def outcomes(trials: pd.DataFrame) -> dict[str, int]:
-    """How the trials ended: scored, no_trades, limits (violated), failed; they add up to all."""
+    """How the trials ended: scored, no_trades, limits (violated), pruned (no objective), failed; they add up to all."""
     failed = trials["failed"].astype("bool").to_numpy()
     value = trials["objective"].to_numpy(dtype="float64")
     none = ~failed & (value == NO_TRADES)
@@ -127,7 +127,8 @@ def outcomes(trials: pd.DataFrame) -> dict[str, int]:
     return {
         "scored": int(good.sum()),
         "no_trades": int(none.sum()),
-        "limits": int((~failed & ~none & ~good).sum()),
+        "limits": int((~failed & ~none & ~good & ~np.isnan(value)).sum()),
+        "pruned": int((~failed & np.isnan(value)).sum()),
         "failed": int(failed.sum()),
     }
 

@@ -21,7 +21,7 @@ from stom_ray.search.progress import ProgressCallback
 from stom_ray.search.study import StudyConfig, StudyResult
 from stom_ray.validation.cpcv import CombinatorialPurgedCV
 from stom_ray.validation.cross_validation import CrossValidation, Scheme, cross_validate, plan
-from stom_ray.validation.nested import NestedFold
+from stom_ray.validation.nested import NestedFold, train_and_valid
 from stom_ray.validation.path_scores import Distribution
 from stom_ray.validation.splits import PurgedKFold
 from stom_ray.validation.walk_forward import DayEvaluator, RunStudy
@@ -52,8 +52,12 @@ def cross_validation(place: Workplace, folder: Path, *, resume: bool, say: Say, 
 
 
 def check(subject: Subject) -> None:
-    """Raises ConfigError where the days do not suffice for the folds."""
-    plan(subject.days, scheme_of(subject), _settings(subject).valid_days)
+    """Raises ConfigError where the days do not suffice for the folds, or those of a fold for the rungs of halving."""
+    scheme, valid_days, halving = scheme_of(subject), _settings(subject).valid_days, subject.study_config().halving
+    folds, _ = plan(subject.days, scheme, valid_days)
+    if halving is not None:
+        for fold in folds:
+            halving.rungs(train_and_valid(fold.train, valid_days, scheme.purge_days + scheme.embargo_days)[0])
 
 
 def _settings(subject: Subject) -> CrossValidationSection:

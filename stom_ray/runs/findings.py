@@ -39,7 +39,7 @@ from stom_ray.runs.winner import Winner
 from stom_ray.schema.costs import cost_model
 from stom_ray.search.base import FIGURES
 from stom_ray.search.ledger import Ledger
-from stom_ray.search.study import StudyResult
+from stom_ray.search.study import StudyResult, study_table
 from stom_ray.search.table import trial_table
 from stom_ray.store.panel import Panel
 from stom_ray.validation.card import LEAST_DAYS
@@ -145,7 +145,7 @@ def _last_window(subject: Subject, folder: Path, forward: WalkForwardResult, cou
     book = Ledger.read(folder / "walk-forward" / name / "ledger.bin")
     part = subject.on((int(book.days[0]), int(book.days[-1])))
     winner = Winner(subject, last.best, play(subject, last.best, part), part)
-    returns = in_order(book.daily, trial_table(book.batches, len(subject.space.variables), subject.goal.width))
+    returns = in_order(book.daily, study_table(subject.study_config(), book))
     return winner, Searched(book.study_id, returns, counted.among(book.days))
 
 
@@ -166,6 +166,8 @@ def _remarks(
 ) -> list[Remark]:
     """Warnings that a report says in its reader's language."""
     told: list[Remark] = []
+    if study and study.table.rungs:
+        told.append(_pruned(study))
     sections = {"walk_forward": subject.purge if forward else None}
     if validated and subject.config.cross_validation:
         sections["cross_validation"] = subject.purge_of(subject.config.cross_validation)
@@ -176,6 +178,15 @@ def _remarks(
     if judged < LEAST_DAYS:
         told.append(("remark_train_days", {"days": judged, "least": LEAST_DAYS, "all": len(subject.days)}))
     return told
+
+
+def _pruned(study: StudyResult) -> Remark:
+    check = study.table.prune_check()
+    values = {"pruned": check.pruned, "rungs": ", ".join(map(str, study.table.rungs)), "days": len(study.days)}
+    if not check.controls:
+        return "remark_pruned", values
+    alike = "-" if math.isnan(check.correlation) else f"{check.correlation:.2f}"
+    return "remark_pruned_checked", values | {"controls": check.controls, "missed": check.missed, "alike": alike}
 
 
 def _searched(subject: Subject, study: StudyResult | None) -> SearchedOver:
@@ -202,14 +213,11 @@ def _scored(subject: Subject, row: ParamMatrix | None, played: Played) -> Scored
 
 
 def _trials(subject: Subject, study: StudyResult | None) -> pd.DataFrame:
-    width = len(subject.space.variables)
-    if study is None:
-        return _renamed(trial_table([], width).to_frame(), width)
-    return _renamed(study.table.to_frame(), width)
-
-
-def _renamed(frame: pd.DataFrame, width: int) -> pd.DataFrame:
-    return frame.rename(columns={f"vars[{i}]": f"vars_{i}" for i in range(width)})
+    names = subject.space.names
+    frame = (trial_table([], len(names)) if study is None else study.table).to_frame()
+    # A report orders variables by their place and calls them by their names.
+    shown = (f"vars_{i}" if name == f"vars[{i}]" else f"vars_{i}_{name}" for i, name in enumerate(names))
+    return frame.rename(columns={f"vars[{i}]": name for i, name in enumerate(shown)})
 
 
 def _windows(forward: WalkForwardResult | None) -> list[Window]:

@@ -35,6 +35,8 @@ from stom_ray.search.ledger import Ledger
 from stom_ray.search.space import Space
 from stom_ray.search.structure import Structure
 from stom_ray.search.study import StudyConfig
+from stom_ray.search.term_cut import Side
+from stom_ray.search.time_windows import TimeWindows
 from stom_ray.store.load import data_hash, select
 from stom_ray.store.panel import Selection
 from stom_ray.validation.purge import day_reach
@@ -47,7 +49,7 @@ Days = tuple[int, int]
 class Subject:
     """What a run is about: rows, scripts, engine settings, and the space to search.
 
-    texts, ranges: the user's own; with a structure, strategy and space are the generated ones.
+    texts, ranges: the user's own; with time windows or a structure, strategy and space are the generated ones.
     """
 
     config: RunConfig
@@ -60,6 +62,7 @@ class Subject:
     goal: StomGoal
     warnings: tuple[str, ...]
     structure: Structure | None = None
+    windows: TimeWindows | None = None
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -95,6 +98,9 @@ class Subject:
     def study_config(self) -> StudyConfig:
         """Raises ConfigError for combinations that cannot be searched."""
         search = self.config.search
+        halving = None if search.halving is None else search.halving.settings()
+        if halving is not None:
+            halving.rungs(self.days)
         return StudyConfig(
             space=self.space,
             goal=self.goal,
@@ -104,6 +110,7 @@ class Subject:
             seed=search.seed,
             islands=search.islands,
             batch_size=search.batch,
+            halving=halving,
             evaluations=search.evaluations,
             patience=search.patience,
             time_limit_s=search.time_limit_s,
@@ -141,19 +148,25 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
         first = ranges.variables[0]
         engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
         goal = _goal(config)
-        structure = read_structure(config, texts, len(ranges.variables), selection.loaded.layout)
-        if structure is not None and config.structure is not None:
-            space = structure.space(space)
+        windows = None if config.space is None else TimeWindows(len(ranges.variables), config.space.times())
+        searched: dict[Side, str] = {"buy": texts["buy"], "sell": texts["sell"]}
+        if windows is not None:
+            space, searched = windows.space(space), windows.generated(searched)
+        structure = read_structure(config, {**texts, **searched}, len(space.variables), selection.loaded.layout)
+        if structure is not None:
+            space, searched = structure.space(space), {"buy": structure.buy, "sell": structure.sell}
+        if structure is not None or windows is not None:
             strategy = compile_strategy(
-                structure.buy,
-                structure.sell,
+                searched["buy"],
+                searched["sell"],
                 profile=config.strategy.profile,
                 elapsed=config.strategy.elapsed,
                 layout=selection.loaded.layout,
             )
+        if structure is not None and config.structure is not None:
             goal = structure_goal(config.structure, goal, space, strategy, selection, engine)
         warnings += run_warnings(strategy, selection, space.present, engine)
-    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings), structure)
+    return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings), structure, windows)
 
 
 def _goal(config: RunConfig) -> StomGoal:

@@ -19,8 +19,7 @@ from stom_ray.search.evaluator import SerialEvaluator
 from stom_ray.search.known_rows import KnownRows
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.progress import Progress, ProgressCallback
-from stom_ray.search.study import PRESENT, Study, StudyConfig, StudyResult
-from stom_ray.search.table import trial_table
+from stom_ray.search.study import PRESENT, Study, StudyConfig, StudyResult, study_table
 from stom_ray.store.panel import Selection
 from stom_ray.store.selection import on_days
 from stom_ray.validation.splits import WalkForward
@@ -183,7 +182,7 @@ def replaying(studies: int, stopped_by: str) -> RunStudy:
 def _replayed(config: StudyConfig, days: Ints, ledger: Path, stopped_by: str, seconds: float) -> StudyResult:
     """A study out of its ledger; without a ledger one that scored nothing, on these days."""
     book = Ledger.read(ledger) if ledger.exists() else None
-    table = trial_table(book.batches if book else [], len(config.space.variables), config.goal.width)
+    table = study_table(config, book)
     ended, daily = (None,) * config.islands, book.daily if book else np.empty((0, len(days)), dtype=np.float32)
     return StudyResult(config.study_id, table, ended, stopped_by, 0, 0, seconds, 0.0, 0.0, daily, days)
 

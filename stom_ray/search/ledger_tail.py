@@ -20,7 +20,7 @@ class Seen:
     """What one record scored, n rows. values: (n, n_vars). figures: (n, 15). objective, sharpe: (n,), NaN where there is none.
     aims: (n, m) of a goal that has several, m = 0 for one objective; NaN for failed rows.
 
-    island, number, source, wall_s: as `ledger.Batch`. reasons: by failed row.
+    pruned: (n,) stopped on some of the days. island, number, source, wall_s: as `ledger.Batch`. reasons: by failed row.
     """
 
     island: int
@@ -34,6 +34,7 @@ class Seen:
     aims: Floats
     sharpe: Floats
     failed: NDArray[np.bool_]
+    pruned: NDArray[np.bool_]
     reasons: Mapping[int, str]
 
 
@@ -123,5 +124,6 @@ def _seen(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Seen:
         aims=arrays["aims"],
         sharpe=arrays["sharpe"],
         failed=arrays["failed"].astype(np.bool_),
+        pruned=arrays["pruned"].astype(np.bool_),
         reasons={int(row): text for row, text in meta["reasons"].items()},
     )

@@ -186,7 +186,7 @@ class Mirror:
             self._shown.add(key)
 
     def _trial(self, seen: Seen, row: int) -> FrozenTrial:
-        failed, now = bool(seen.failed[row]), datetime.now(UTC)
+        failed, pruned, now = bool(seen.failed[row]), bool(seen.pruned[row]), datetime.now(UTC)
         figures = {name: value for name, value in zip(FIGURES, seen.figures[row].tolist(), strict=True) if math.isfinite(value)}
         attrs = {"key": seen.keys[row].hex(), "island": seen.island, "batch": seen.number, "source": seen.source}
         if failed:
@@ -201,8 +201,8 @@ class Mirror:
             values = [sign * aim + 0.0 for sign, aim in zip(self._signs, seen.aims[row].tolist(), strict=False)]
             system = {CONSTRAINTS: [float(seen.aims[row, -1])]}
         trial = create_trial(
-            state=TrialState.FAIL if failed else TrialState.COMPLETE,
-            values=None if failed else values,
+            state=TrialState.FAIL if failed else TrialState.PRUNED if pruned else TrialState.COMPLETE,
+            values=None if failed or pruned else values,
             params={name: one.to_external_repr(seen.values[row, at]) for at, (name, one) in self._distributions.items()},
             distributions=dict(self._distributions.values()),
             user_attrs=attrs,

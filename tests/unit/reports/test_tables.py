@@ -63,7 +63,9 @@ def trials(objectives: list[float], failed: list[bool]) -> pd.DataFrame:
 
 def test_outcomes_tell_no_trades_from_limits_and_add_up() -> None:
     frame = trials([1.0, -2_000_000_000.0, -2_222_222_222.0, -4.9e18, np.nan], [False, False, False, False, True])
-    assert tables.outcomes(frame) == {"scored": 1, "no_trades": 1, "limits": 2, "failed": 1}
+    stopped = tables.outcomes(frame.assign(objective=float("nan")))
+    assert (stopped["pruned"], stopped["limits"], stopped["failed"]) == (4, 0, 1)
+    assert tables.outcomes(frame) == {"scored": 1, "no_trades": 1, "limits": 2, "pruned": 0, "failed": 1}
 
 
 def test_top_trials_hold_each_combination_once_by_its_first_trial() -> None:
