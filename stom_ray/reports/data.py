@@ -205,7 +205,8 @@ class ReportData:
     """One study, ready to be told.
 
     title: shown first. objective: name (spec/metrics.md). betting: KRW per entry.
-    trials: columns TRIAL_COLUMNS and vars_0, vars_1, ...; one row a trial, failed ones with NaN figures and a reason.
+    trials: columns TRIAL_COLUMNS and vars_0, vars_1, ..., followed by the name of a variable that has one (vars_7_entry_from);
+    one row a trial, failed ones with NaN figures and a reason.
     best: the row the search chose, on the days it was chosen on. now: the user's present row on the same days. test: the rows
     chosen by the walk-forward windows, stitched over their test days. now_test: the present row on those test days.
     trades, test_trades: columns TRADE_COLUMNS (others are kept), of `best` and of `test`; times are yyyymmddhhmmss.
@@ -275,7 +276,7 @@ class ReportData:
     def variables(self) -> tuple[str, ...]:
         """Columns of `trials` that hold variables, in the order of their index."""
         names = [name for name in self.trials.columns if name.startswith("vars_")]
-        return tuple(sorted(names, key=lambda name: int(name.removeprefix("vars_"))))
+        return tuple(sorted(names, key=lambda name: int(name.split("_")[1])))
 
 
 def _require(what: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:

@@ -49,13 +49,14 @@ def objective_text(value: float, phrases: Phrases) -> str:
 
 
 def variable_name(column: str) -> str:
-    """vars_3 -> vars[3]."""
-    return f"vars[{column.removeprefix('vars_')}]"
+    """vars_3 -> vars[3], vars_7_entry_from -> entry_from."""
+    _, place, *name = column.split("_", 2)
+    return name[0] if name else f"vars[{place}]"
 
 
 def first_use(column: str, scripts: Sequence[str]) -> str:
     """The first line, comments apart, that reads the variable; empty when none does."""
-    pattern = re.compile(rf"self\.vars\[\s*{int(column.removeprefix('vars_'))}\s*\]")
+    pattern = re.compile(rf"self\.vars\[\s*{int(column.split('_')[1])}\s*\]")
     lines = (line.strip() for script in scripts for line in script.splitlines())
     return next((line for line in lines if pattern.search(line.split("#")[0])), "")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from stom_ray.errors import ConfigError
 from stom_ray.reports import write_report
 from stom_ray.reports.data import ReportData
 from stom_ray.reports.phrases import Phrases
+from stom_ray.reports.sections import variable_name
 from stom_ray.reports.tables import winners
 from stom_ray.runs.counted import Counted
 from stom_ray.runs.cross_validated import check, cross_lines, cross_validation, recorded
@@ -100,7 +102,7 @@ class RunOutcome:
         for name, scored in (("present", data.now), ("best", data.best)):
             if scored is not None:
                 values = ", ".join(f"{value:g}" for value in scored["values"])
-                shown = f"self.vars = [{values}]" if self.structure is None else ""
+                shown = f"self.vars = [{values}]" if self.structure is None else _named(data, scored["values"])
                 lines.append(f"{name:<9} {data.objective} {scored['objective']:>16,.10g}   {shown}".rstrip())
         lines += front_lines(data)
         if self.structure is not None:
@@ -119,6 +121,12 @@ class RunOutcome:
         lines.append(f"capital   {self.capital}")
         verdict = "verdict   nothing could be judged" if data.card is None else data.card.render()
         return "\n".join([*lines, verdict, f"report    {self.report}"])
+
+
+def _named(data: ReportData, values: Sequence[float]) -> str:
+    """Of a row, the values of variables that have a name: entry_from 90100, exit_at 91500."""
+    shown = zip(map(variable_name, data.variables), values, strict=False)  # a run without trials has no variables
+    return ", ".join(f"{name} {value:g}" for name, value in shown if not name.startswith("vars["))
 
 
 def _winners(data: ReportData) -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
-"""A run over structure: its libraries read, its goal made, and what it found written as plain scripts."""
+"""A run over structure or time windows: its libraries read, its goal made, and what it found written as plain scripts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from stom_ray.search.space import Space
 from stom_ray.search.structure import Found, Structure, build_structure
 from stom_ray.search.structure_goal import StructureGoal, trade_without_skill
 from stom_ray.search.table import TrialTable
+from stom_ray.search.term_cut import Side
 from stom_ray.store.panel import Selection
 
 if TYPE_CHECKING:
@@ -97,19 +99,31 @@ class FoundScripts:
         }
 
     def render(self) -> str:
-        terms = "; ".join(self.found.rules) or "no term beyond the strategy's own"
+        terms = "; ".join(self.found.rules) or "nothing beyond the strategy's own conditions"
         return f"found     {terms}\n          as a script: {', '.join(map(str, self.files.values()))}"
 
 
 def write_found(subject: Subject, folder: Path, table: TrialTable | None) -> FoundScripts | None:
-    """The study's best row as scripts in the run's folder; None without a structure, or without a row that ran."""
-    if subject.structure is None or table is None or len(table.best()) == 0:
+    """The study's best row as scripts in the run's folder; None where only self.vars are searched, or without a row that ran."""
+    if (subject.structure is None and subject.windows is None) or table is None or len(table.best()) == 0:
         return None
-    found = subject.structure.found(plain_row(table, int(table.best()[0])))
+    found = _found(subject, plain_row(table, int(table.best()[0])))
     files = {side: folder / name for side, name in NAMES.items()}
     write_text(files["buy"], found.buy)
     write_text(files["sell"], found.sell)
     return FoundScripts(found, files)
+
+
+def _found(subject: Subject, row: Sequence[int | float]) -> Found:
+    """row: (n_vars,)."""
+    texts: dict[Side, str] = {"buy": subject.texts["buy"], "sell": subject.texts["sell"]}
+    if subject.windows is None:
+        assert subject.structure is not None
+        return subject.structure.found(row)
+    if subject.structure is None:
+        return subject.windows.found(texts, row)
+    found = replace(subject.structure, bases=subject.windows.plain(texts, row)).found(row)
+    return replace(found, rules=(*subject.windows.conditions(row), *found.rules))
 
 
 def plain_row(table: TrialTable, row: int) -> list[int | float]:

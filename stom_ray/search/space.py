@@ -61,9 +61,16 @@ Variable = Choice | Interval
 
 @dataclass(frozen=True)
 class Space:
-    """`variables[i]` is `self.vars[i]`."""
+    """`variables[i]` is `self.vars[i]`. names: what tables and reports call each; its place, `vars[i]`, where none is given."""
 
     variables: tuple[Variable, ...]
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = self.names or tuple(f"vars[{place}]" for place in range(len(self.variables)))
+        if len(names) != len(self.variables) or len(set(names)) != len(names):
+            raise RangeError(f"names {list(names)} of {len(self.variables)} variables: expected one for each, none twice")
+        object.__setattr__(self, "names", names)
 
     @classmethod
     def from_ranges(cls, ranges: Ranges, free: Mapping[int, Sequence[Number]] | None = None) -> Space:

@@ -72,7 +72,8 @@ class Structure:
 
     def space(self, base: Space) -> Space:
         """The user's own variables, then the library's."""
-        return Space((*base.variables, *self.switches))
+        names = (f"vars[{self.first + place}]" for place in range(len(self.switches)))
+        return Space((*base.variables, *self.switches), (*base.names, *names))
 
     def found(self, row: Sequence[Number]) -> Found:
         """row: (n_vars,) one value a variable, ints and floats as they are in the space."""
@@ -80,7 +81,7 @@ class Structure:
         for switch, rule, value in zip(self.switches, self.rules, row[self.first :], strict=True):
             if value != switch.values[0]:
                 active[rule.side].append(rule.conditions[switch.values.index(value) - 1])
-        texts = {side: _filled(_extended(self.bases[side], side, _plain(side, active[side])), row) for side in active}
+        texts = {side: filled(extended(self.bases[side], side, plain_lines(side, active[side])), row) for side in active}
         return Found(texts["buy"], texts["sell"], (*active["buy"], *active["sell"]))
 
 
@@ -116,7 +117,7 @@ def build_structure(
         for role, given in (("term", terms.get(side, ())), ("line", lines.get(side, ()))):
             for term in given:
                 builder.add(cut_term(term, side, layout, profile, elapsed), side, "line" if role == "line" else "term")
-    texts = {side: _extended(bases[side], side, builder.lines[side]) for side in ORDERS}
+    texts = {side: extended(bases[side], side, builder.lines[side]) for side in ORDERS}
     return Structure(texts["buy"], texts["sell"], first, tuple(builder.switches), tuple(builder.rules), bases)
 
 
@@ -155,52 +156,52 @@ class _Builder:
             other = self._variable("buy", [-loosest, *reversed(cut.values)], opposite, True, 0)
             # What is no number fails every threshold but the one that drops the term.
             self.lines["buy"].append(f"{grade} = {left} if {left} == {left} else {_number(loosest // 2)}")
-            self.lines["buy"] += _plain("buy", [f"{grade} {op} {own}", f"not ({grade} {op} {other})"])
+            self.lines["buy"] += plain_lines("buy", [f"{grade} {op} {own}", f"not ({grade} {op} {other})"])
             return
         at_least = self._variable("buy", list(range(most + 1)), plain, False, 0)
         at_most = self._variable("buy", list(range(most, -1, -1)), opposite, True, 0)
         steps = "".join(f"{place} if {plain[place - 1]} else " for place in range(most, 0, -1))
-        self.lines["buy"] += [f"{grade} = {steps}0", *_plain("buy", [f"{at_least} <= {grade} <= {at_most}"])]
+        self.lines["buy"] += [f"{grade} = {steps}0", *plain_lines("buy", [f"{at_least} <= {grade} <= {at_most}"])]
 
     def _buy_line(self, cut: CutTerm) -> None:
         """A line excludes: it is the opposite that must hold."""
         used = f"not ({cut.term.text()})"
         grade = f"{self.grade}{self.count}"
         variable = self._variable("buy", [0, 1], [used], True, 1)
-        self.lines["buy"] += [f"{grade} = 1 if {used} else 0", *_plain("buy", [f"{grade} >= {variable}"])]
+        self.lines["buy"] += [f"{grade} = 1 if {used} else 0", *plain_lines("buy", [f"{grade} >= {variable}"])]
 
     def _sell_term(self, cut: CutTerm, role: Role) -> None:
         term, plain = cut.term, _conditions(cut)
         if not cut.values:
             switch = self._variable("sell", [0, 1], plain, False, int(role == "line"))
-            self.lines["sell"] += _plain("sell", [f"{switch} == 1 and ({term.text()})"])
+            self.lines["sell"] += plain_lines("sell", [f"{switch} == 1 and ({term.text()})"])
             return
         # From a reason that never fires to the one that fires most: what is dropped lies beyond the tightest.
         dropped = (cut.loosened or 1) * HUGE
         variable = self._variable("sell", [dropped, *reversed(cut.values)], list(reversed(plain)), False, 0)
         guard = "" if cut.loosened else f"{variable} != {HUGE} and "
-        self.lines["sell"] += _plain("sell", [f"{guard}({term.text(variable)})" if guard else term.text(variable)])
+        self.lines["sell"] += plain_lines("sell", [f"{guard}({term.text(variable)})" if guard else term.text(variable)])
 
 
 def _conditions(cut: CutTerm) -> list[str]:
     return [cut.term.text(_number(value)) for value in cut.values] or [cut.term.text()]
 
 
-def _plain(side: Side, conditions: Sequence[str]) -> list[str]:
+def plain_lines(side: Side, conditions: Sequence[str]) -> list[str]:
     """Lines of a script: every buy condition must hold, any sell condition sells."""
     name, _, outcome = ORDERS[side]
     tests = [f"not ({condition})" if side == "buy" else condition for condition in conditions]
     return [line for test in tests for line in (f"if {test}:", f"    {name} = {outcome}")]
 
 
-def _extended(base: str, side: Side, lines: Sequence[str]) -> str:
+def extended(base: str, side: Side, lines: Sequence[str]) -> str:
     """The user's text with lines before its order."""
     name, order, _ = ORDERS[side]
     source = cut_at_trailer(read_source(base, f"{side} text"), name, order, "corrected", Warnings())
     return "\n".join([*source.raw_lines, *lines, f"if {name}:", f"    self.{order}()", ""])
 
 
-def _filled(text: str, row: Sequence[Number]) -> str:
+def filled(text: str, row: Sequence[Number]) -> str:
     """The text with numbers for its variables."""
     return VARIABLE.sub(lambda variable: _number(row[int(variable[1])]), text)
 

@@ -98,7 +98,7 @@ def survivors_box(space: Space, params: ParamMatrix, objective: Floats, survivor
     if len(best) == 0:
         return space
     bounds = zip(space.variables, best.min(axis=0).tolist(), best.max(axis=0).tolist(), strict=True)
-    return Space(tuple(_narrowed(variable, low, high) for variable, low, high in bounds))
+    return Space(tuple(_narrowed(variable, low, high) for variable, low, high in bounds), space.names)
 
 
 def _narrowed(variable: Variable, low: float, high: float) -> Variable:
