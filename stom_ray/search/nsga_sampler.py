@@ -14,7 +14,7 @@ from stom_ray.search.samplers import batch_rng
 from stom_ray.search.space import Space
 from stom_ray.search.survival import by_crowding, by_directions, reference_directions
 
-POPULATION = 100
+POPULATION = 50
 
 
 class NsgaSampler(ABC):
