@@ -239,6 +239,10 @@ class ExecutionSection(Section):
     title: str = Field(default="", description="of the report; empty = the names of the scripts and of the data")
     backend: Literal["ray", "serial"] = "ray"
     workers: int = Field(default=2, ge=1, description="Ray workers, or threads of the serial backend")
+    kernel: Literal["cpu", "cuda"] = Field(
+        default="cpu",
+        description="what a search runs on; cuda over Ray: every island has a GPU of its own, as long as there are any",
+    )
     max_memory: str = Field(
         default="", description="memory that scoring may add to the program and its data, 2GB or 500MB; empty = no limit"
     )

@@ -18,7 +18,7 @@ from ray import get, put, tune
 
 from stom_ray.conditions.ir import Strategy
 from stom_ray.distributed.mailbox import Ended, Failed, Letter, Mailbox
-from stom_ray.distributed.session import scratch_folder
+from stom_ray.distributed.session import gpus_of_session, scratch_folder
 from stom_ray.distributed.shipping import portable
 from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import EngineConfig, Ints
@@ -45,7 +45,7 @@ TUNE_SETTINGS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What is scored: the arguments of `SerialEvaluator`."""
+    """What is scored: the arguments of `SerialEvaluator`. With backend cuda every trial has a GPU of its own."""
 
     strategy: Strategy
     selection: Selection
@@ -89,6 +89,8 @@ class Driver:
     ) -> None:
         if workers < 1:
             raise ConfigError(f"workers is {workers}: expected at least 1")
+        if subject.backend == "cuda" and gpus_of_session() == 0:
+            raise ConfigError("kernel cuda: no node of the Ray session has a GPU; take kernel cpu, or a cluster with one")
         self.config, self.ledger, self.workers = config, ledger, workers
         self.subject = subject.to_ship()
         self.shipped = put(self.subject)
@@ -122,7 +124,8 @@ class Driver:
         """The user's own values, scored here, once."""
         if self.ledger.has_batch(PRESENT, 0):
             return
-        params, evaluator = self.config.space.present, self.subject.evaluator()
+        # Here is a processor whatever the islands have, and kernels are equal to the last bit.
+        params, evaluator = self.config.space.present, replace(self.subject, backend="auto").evaluator()
         scores = score_rows(evaluator, self.config.goal, params, rungs=len(self.config.rungs))
         keys, row = parameter_keys(params), np.zeros(1, dtype=np.int64)
         spent, how = evaluator.kernel_s, evaluator.how
@@ -180,7 +183,8 @@ class Driver:
 
     def _tuner(self, job: TuneJob, folder: str, stop: _Stop, collector: _Collector) -> Any:
         left = None if self.config.time_limit_s is None else max(1e-3, self.config.time_limit_s - self._meter.elapsed_s)
-        trainable = tune.with_resources(tune.with_parameters(job.trainable, **job.parameters), {"cpu": 1})
+        needs: dict[str, float] = {"cpu": 1, "gpu": int(self.subject.backend == "cuda")}
+        trainable = tune.with_resources(tune.with_parameters(job.trainable, **job.parameters), needs)
         return tune.Tuner(
             trainable,
             param_space=dict(job.space),

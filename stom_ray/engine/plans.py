@@ -39,9 +39,11 @@ class HowRun:
     max_memory: int | None = None
 
     def and_then(self, other: HowRun) -> HowRun:
-        """Both batches; the larger prediction."""
+        """Both batches: the larger prediction, and the later backend: the user's present values are scored first, at the driver."""
         return replace(
             self,
+            backend=other.backend,
+            reason=other.reason,
             plans=added((*self.plans, *other.plans)),
             predicted_bytes=max(self.predicted_bytes, other.predicted_bytes),
             blocks=max(self.blocks, other.blocks),

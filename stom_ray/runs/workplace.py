@@ -40,6 +40,8 @@ class PlacedEvaluator(SerialEvaluator):
             selection,
             subject.engine,
             threads=execution.workers,
+            # Over Ray this one scores what the report needs, here, where there may be no GPU.
+            backend=execution.kernel if execution.backend == "serial" else "cpu",
             folds=folds,
             max_memory=execution.memory(1),
         )
@@ -99,7 +101,12 @@ class Workplace:
         run = run_optuna_search if config.sampler == "optuna" else run_islands
         limit = self._execution.memory(self._execution.workers)
         shipped = Shipped(
-            self.subject.strategy, evaluator.selection, self.subject.engine, folds=evaluator.folds, max_memory=limit
+            self.subject.strategy,
+            evaluator.selection,
+            self.subject.engine,
+            self._execution.kernel,
+            folds=evaluator.folds,
+            max_memory=limit,
         )
         return run(config, shipped, ledger, workers=self._execution.workers, resume=resume, progress=progress)
 

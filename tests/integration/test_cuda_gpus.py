@@ -1,18 +1,28 @@
 """Sums over shards of instruments, a worker each: those of one process, on processors and on GPUs (emulated, one a worker)."""
 
+import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import ray
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.distributed.evaluator import RayEvaluator
+from stom_ray.distributed.islands import run_islands
 from stom_ray.distributed.session import session
+from stom_ray.distributed.tuning import Subject
 from stom_ray.engine.backtest import Engine
 from stom_ray.engine.types import EngineConfig, ParamMatrix
 from stom_ray.errors import ConfigError
+from stom_ray.search.evaluator import SerialEvaluator
+from stom_ray.search.goal import StomGoal
+from stom_ray.search.space import Space
+from stom_ray.search.study import Study, StudyConfig
 from stom_ray.store.load import select
 
 pytestmark = pytest.mark.ray
@@ -105,3 +115,35 @@ def test_more_workers_than_gpus_are_refused(ray_session, selection, monkeypatch)
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0, "GPU": 1.0})
     with pytest.raises(ConfigError, match="2 workers with backend cuda on 1 GPUs of the Ray session"):
         RayEvaluator(STRATEGY, selection, CONFIG, workers=2, backend="cuda")
+
+
+@dataclass(frozen=True)
+class OnEmulatedGpus(Subject):
+    """Its trials find an emulated GPU, and leave a note of the one that Ray gave them."""
+
+    folder: str = ""
+
+    def evaluator(self):
+        if self.backend == "cuda":
+            emulating(Path(self.folder))(SimpleNamespace())
+            Path(self.folder, f"gpu-{ray.get_gpu_ids()[0]}").touch()
+        return super().evaluator()
+
+
+def test_islands_on_gpus_find_what_one_process_finds(ray_session, selection, cuda_emulation, tmp_path):
+    space = Space.from_intervals({0: (80, 130, 5), 1: (0.4, 2.5, 0.1)})
+    config = StudyConfig(space, StomGoal(), {"data": "golden"}, seed=3, islands=2, batch_size=20, evaluations=80)
+    expected = Study(config, SerialEvaluator(STRATEGY, selection, CONFIG), tmp_path / "serial.bin").run()
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    subject = OnEmulatedGpus(STRATEGY, selection, CONFIG, "cuda", folder=str(tmp_path))
+    found = run_islands(config, subject, tmp_path / "gpus.bin", workers=2)
+    pd.testing.assert_frame_equal(found.table.to_frame(), expected.table.to_frame())
+    assert sorted(path.name for path in tmp_path.glob("gpu-*")) == ["gpu-0", "gpu-1"]
+    assert found.how.backend == "cuda"
+
+
+def test_islands_on_gpus_without_one_are_refused(ray_session, selection, monkeypatch, tmp_path):
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
+    config = StudyConfig(Space.from_intervals({0: (80, 130), 1: (0.4, 2.5)}), StomGoal(), {})
+    with pytest.raises(ConfigError, match="kernel cuda: no node of the Ray session has a GPU"):
+        run_islands(config, Subject(STRATEGY, selection, CONFIG, "cuda"), tmp_path / "ledger.bin", workers=2)

@@ -39,7 +39,7 @@ def refusal(path):
 
 def test_the_least_a_run_needs(write, tmp_path):
     config = load_config(write())
-    assert config.search.sampler == "tpe"
+    assert config.search.sampler == "genetic"
     assert config.walk_forward is None
     assert config.data.path == str(tmp_path / "market.db")
 
