@@ -152,7 +152,9 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
         searched: dict[Side, str] = {"buy": texts["buy"], "sell": texts["sell"]}
         if windows is not None:
             space, searched = windows.space(space), windows.generated(searched)
-        structure = read_structure(config, {**texts, **searched}, len(space.variables), selection.loaded.layout)
+        structure = read_structure(
+            config, texts | {"buy": searched["buy"], "sell": searched["sell"]}, len(space.variables), selection.loaded.layout
+        )
         if structure is not None:
             space, searched = structure.space(space), {"buy": structure.buy, "sell": structure.sell}
         if structure is not None or windows is not None:
