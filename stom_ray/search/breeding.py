@@ -9,7 +9,7 @@ import numpy as np
 
 from stom_ray.engine.types import Floats, ParamMatrix
 from stom_ray.search.random_sampler import draw_unseen, unseen_rows
-from stom_ray.search.space import Interval, Space, stack
+from stom_ray.search.space import Choice, Interval, Space, stack
 
 MAX_BROODS = 16
 INTERVAL_STEP = 0.1  # standard deviation of a mutation, as a share of the interval
@@ -17,7 +17,8 @@ INTERVAL_STEP = 0.1  # standard deviation of a mutation, as a share of the inter
 
 class Breeding:
     """Each variable of a child comes from either parent, and one variable of a child mutates on average: in a list by 1, 2, 3 …
-    places with odds 1/2, 1/4, 1/8 …, in an interval by a normal step, reflected at the ends.
+    places with odds 1/2, 1/4, 1/8 …, to any place of a list without order, in an interval by a normal step, reflected at the
+    ends.
     """
 
     def __init__(self, space: Space) -> None:
@@ -26,8 +27,10 @@ class Breeding:
         self._continuous = np.array([column for column, _ in intervals], dtype=np.int64)
         self._low, self._high = np.zeros(len(space.variables)), np.zeros(len(space.variables))
         for column, variable in enumerate(space.variables):
-            self._low[column] = variable.low if isinstance(variable, Interval) else 0.0
-            self._high[column] = variable.high if isinstance(variable, Interval) else len(variable.values) - 1
+            ends = variable.ends if isinstance(variable, Interval) else (0.0, len(variable.values) - 1)
+            self._low[column], self._high[column] = ends
+        unordered = [column for column, item in enumerate(space.variables) if isinstance(item, Choice) and not item.ordered]
+        self._unordered = np.array(unordered, dtype=np.int64)
 
     def children(self, rng: np.random.Generator, mother: Floats, father: Floats) -> Floats:
         """(n, n_vars) positions of one child a pair."""
@@ -39,6 +42,9 @@ class Breeding:
         movable = self._high > self._low
         moves = (rng.random(shape) < 1 / max(1, int(movable.sum()))) & movable
         moved = child + step
+        sizes = self._high[self._unordered].astype(np.int64) + 1
+        away = 1 + rng.integers(np.maximum(sizes - 1, 1), size=(len(mother), len(sizes)))
+        moved[:, self._unordered] = (child[:, self._unordered] + away) % sizes
         moved = np.where(moved < self._low, 2 * self._low - moved, moved)
         moved = np.where(moved > self._high, 2 * self._high - moved, moved)
         children: Floats = np.where(moves, np.clip(moved, self._low, self._high), child)

@@ -10,7 +10,7 @@ from cmaes import CMAwM
 from stom_ray.engine.types import Floats, ParamMatrix
 from stom_ray.errors import ConfigError, RangeError
 from stom_ray.search.samplers import batch_rng
-from stom_ray.search.space import Interval, Space, stack, take
+from stom_ray.search.space import Choice, Interval, Space, stack, take
 
 MIN_POPULATION = 4
 FIRST_SIGMA = 0.25  # of a variable's whole range
@@ -31,7 +31,14 @@ class CmaEsSampler:
     source = "cmaes"
 
     def __init__(self, space: Space, seed: int, island: int, batch_size: int) -> None:
-        """RangeError when fewer than two variables can move, ConfigError when a batch is too small for a generation."""
+        """RangeError for a list without order and when fewer than two variables can move, ConfigError when a batch is too small
+        for a generation.
+        """
+        for item, name in zip(space.variables, space.names, strict=True):
+            if isinstance(item, Choice) and not item.ordered:
+                raise RangeError(
+                    f"{name} is one of {', '.join(item.labels)}, which have no order: cmaes needs one, use tpe or random"
+                )
         sizes = [np.inf if isinstance(item, Interval) else len(item.values) for item in space.variables]
         self._free = np.array([column for column, size in enumerate(sizes) if size > 1], dtype=np.int64)
         if len(self._free) < 2:
@@ -80,9 +87,8 @@ class CmaEsSampler:
         for place, column in enumerate(self._free):
             variable = self._space.variables[column]
             if isinstance(variable, Interval):
-                positions[:, column] = np.clip(
-                    variable.low + rows[:, place] * (variable.high - variable.low), variable.low, variable.high
-                )
+                low, high = variable.ends
+                positions[:, column] = np.clip(low + rows[:, place] * (high - low), low, high)
             else:
                 positions[:, column] = np.rint(rows[:, place] * (len(variable.values) - 1))
         return positions

@@ -1,7 +1,7 @@
 """What may be searched: one variable per `self.vars` index, each a list of values or an interval.
 
-A row's *positions* are (n, n_vars) float64: the place in the list for a `Choice`, the value itself for an `Interval`. Samplers
-work on positions, everything else on values.
+A row's *positions* are (n, n_vars) float64: the place in the list for a `Choice`, the value itself for an `Interval`, its
+logarithm for one on a log scale. Samplers work on positions, everything else on values.
 """
 
 from __future__ import annotations
@@ -22,17 +22,37 @@ if TYPE_CHECKING:
     from stom_ray.conditions.ranges import Ranges
 
 KEY_BYTES = 16
+LOG_DIGITS = 12
 Number = int | float
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Values in the order the user wrote them (neighbours are similar); `present` is the user's own, on the list or not."""
+    """Values in the order the user wrote them (neighbours are similar); `present` is the user's own, on the list or not.
+
+    labels: names of values that have no order, gini and entropy, no two of which are nearer than others; the values are then
+    their places, 0 and on (`Choice.named`).
+    """
 
     values: tuple[Number, ...]
     present: Number
+    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def named(cls, labels: Sequence[str], present: str) -> Choice:
+        """Of names without an order. RangeError when `present` is none of them, or one stands twice."""
+        if present not in labels:
+            raise RangeError(f"{present!r} is none of {list(labels)}: expected one of them as the present one")
+        return cls(tuple(range(len(labels))), list(labels).index(present), tuple(labels))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether neighbours on the list are similar."""
+        return not self.labels
 
     def __post_init__(self) -> None:
+        if self.labels and (len(set(self.labels)) != len(self.labels) or self.values != tuple(range(len(self.labels)))):
+            raise RangeError(f"labels {list(self.labels)} of {list(self.values)}: expected one for each of 0, 1, ..., none twice")
         if not self.values:
             raise RangeError("a variable has no values: expected at least one")
         if len(set(self.values)) != len(self.values):
@@ -43,17 +63,39 @@ class Choice:
 
 @dataclass(frozen=True)
 class Interval:
-    """Every float from `low` to `high`."""
+    """Every float from `low` to `high`; with `log` equal factors are equal steps, and values have 12 significant digits."""
 
     low: float
     high: float
     present: float
+    log: bool = False
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(value) for value in (self.low, self.high, self.present)):
             raise RangeError(f"interval {self.low} to {self.high}, present {self.present}: expected finite numbers")
         if not self.low < self.high:
             raise RangeError(f"interval {self.low} to {self.high}: expected low < high (a fixed value is a choice of one)")
+        if self.log and not self.low > 0:
+            raise RangeError(f"interval {self.low} to {self.high} on a log scale: expected low > 0")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest position."""
+        return (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+
+    def values_at(self, positions: Floats) -> Floats:
+        """Positions (n,) -> values. On a log scale a value's own position gives it back to the last bit."""
+        if not self.log:
+            return positions
+        raw = np.exp(positions)
+        unit = 10.0 ** (LOG_DIGITS - 1 - np.floor(np.log10(raw)))
+        values: Floats = np.clip(np.rint(raw * unit) / unit, self.low, self.high)
+        return values
+
+    def positions_of(self, values: Floats) -> Floats:
+        """Values (n,) -> positions; NaN outside."""
+        inside = np.where((values >= self.low) & (values <= self.high), values, np.nan)
+        return np.log(inside) if self.log else inside
 
 
 Variable = Choice | Interval
@@ -126,7 +168,8 @@ class Space:
             if isinstance(variable, Choice):
                 positions[:, column] = np.floor(points[:, column] * len(variable.values))
             else:
-                positions[:, column] = variable.low + points[:, column] * (variable.high - variable.low)
+                low, high = variable.ends
+                positions[:, column] = low + points[:, column] * (high - low)
         return self.decode(positions)
 
     def grid(self, start: int, n: int) -> ParamMatrix:
@@ -154,7 +197,7 @@ class Space:
                 values[:, column] = np.array(variable.values, dtype=np.float64)[place]
                 is_float[:, column] = np.array([isinstance(value, float) for value in variable.values])[place]
             else:
-                values[:, column] = positions[:, column]
+                values[:, column] = variable.values_at(positions[:, column])
         return ParamMatrix(values, is_float)
 
     def encode(self, params: ParamMatrix) -> Floats:
@@ -168,17 +211,20 @@ class Space:
                 place = order[np.minimum(np.searchsorted(listed, given, sorter=order), len(listed) - 1)]
                 positions[:, column] = np.where(listed[place] == given, place, np.nan)
             else:
-                positions[:, column] = np.where((given >= variable.low) & (given <= variable.high), given, np.nan)
+                positions[:, column] = variable.positions_of(given)
         return positions
 
     def describe(self) -> list[dict[str, object]]:
         """As JSON data, for the identity of a study; ints and floats stay apart."""
-        return [
-            {"values": list(item.values), "present": item.present}
-            if isinstance(item, Choice)
-            else {"low": item.low, "high": item.high, "present": item.present}
-            for item in self.variables
-        ]
+        return [_described(item) for item in self.variables]
+
+
+def _described(variable: Variable) -> dict[str, object]:
+    if isinstance(variable, Choice):
+        found: dict[str, object] = {"values": list(variable.values), "present": variable.present}
+        return found | {"labels": list(variable.labels)} if variable.labels else found
+    found = {"low": variable.low, "high": variable.high, "present": variable.present}
+    return found | {"log": True} if variable.log else found
 
 
 def _free(index: int, bounds: Sequence[Number], present: Number) -> Variable:

@@ -40,8 +40,8 @@ class Moves:
         places = {(item.term, item.negated): place for place, item in enumerate(variables) if isinstance(item, Switch)}
         opposite = [places.get((item.term, not item.negated), -1) if isinstance(item, Switch) else -1 for item in variables]
         return cls(
-            low=np.array([0.0 if isinstance(item, Choice) else item.low for item in variables]),
-            high=np.array([len(item.values) - 1.0 if isinstance(item, Choice) else item.high for item in variables]),
+            low=np.array([0.0 if isinstance(item, Choice) else item.ends[0] for item in variables]),
+            high=np.array([len(item.values) - 1.0 if isinstance(item, Choice) else item.ends[1] for item in variables]),
             is_switch=np.array([isinstance(item, Switch) for item in variables], dtype=np.bool_),
             is_interval=np.array([isinstance(item, Interval) for item in variables], dtype=np.bool_),
             opposite=np.array(opposite, dtype=np.int64),

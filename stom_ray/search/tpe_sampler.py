@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from stom_ray.engine.types import Floats, Ints, ParamMatrix
 from stom_ray.errors import ConfigError
@@ -79,7 +79,7 @@ class TpeSampler:
         trials = []
         for row in kept_rows(objective, self._history):
             params: dict[str, int | float] = {
-                name: int(positions[row, int(name)]) if isinstance(kind, IntDistribution) else float(positions[row, int(name)])
+                name: float(positions[row, int(name)]) if isinstance(kind, FloatDistribution) else int(positions[row, int(name)])
                 for name, kind in self._distributions.items()
             }
             failed = bool(np.isnan(objective[row]))
@@ -105,11 +105,12 @@ def kept_rows(objective: Floats, history: int) -> Ints:
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Variable number -> Optuna's distribution; fixed variables are left out."""
+    """Variable number -> Optuna's distribution of its positions; fixed variables are left out."""
     kinds: dict[str, BaseDistribution] = {}
     for column, variable in enumerate(space.variables):
         if not isinstance(variable, Choice):
-            kinds[str(column)] = FloatDistribution(variable.low, variable.high)
+            kinds[str(column)] = FloatDistribution(*variable.ends)
         elif len(variable.values) > 1:
-            kinds[str(column)] = IntDistribution(0, len(variable.values) - 1)
+            last = len(variable.values) - 1
+            kinds[str(column)] = IntDistribution(0, last) if variable.ordered else CategoricalDistribution(range(last + 1))
     return kinds

@@ -103,6 +103,10 @@ def survivors_box(space: Space, params: ParamMatrix, objective: Floats, survivor
 
 def _narrowed(variable: Variable, low: float, high: float) -> Variable:
     if isinstance(variable, Choice):
+        if not variable.ordered:
+            return variable
         return Choice(variable.values[max(0, int(low) - 1) : int(high) + 2], variable.present)
-    margin = INTERVAL_MARGIN * (variable.high - variable.low)
-    return Interval(max(variable.low, low - margin), min(variable.high, high + margin), variable.present)
+    first, last = variable.ends
+    margin = INTERVAL_MARGIN * (last - first)
+    ends = variable.values_at(np.array([max(first, low - margin), min(last, high + margin)]))
+    return Interval(float(ends[0]), float(ends[1]), variable.present, variable.log)

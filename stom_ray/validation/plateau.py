@@ -59,7 +59,8 @@ def neighbour_rows(space: Space, winner: ParamMatrix, *, interval_step: float = 
     """Rows (n, n_vars) one step from the winner, and (n,) the variable that each changes; variables in order, the step down
     first.
 
-    winner: (1, n_vars). A step is one place on a list, or interval_step × (high - low). Variables at the end of their list or
+    winner: (1, n_vars). A step is one place on a list, any other value of a list without order, or interval_step
+    × (high - low), of logarithms on a log scale. Variables at the end of their list or
     interval have one neighbour, fixed ones none; a value that is not on its list (the user's own) has the nearest listed values
     around it. Raises ConfigError: several winners, an interval_step outside 0..1.
     """
@@ -83,9 +84,12 @@ def neighbour_rows(space: Space, winner: ParamMatrix, *, interval_step: float = 
 def _steps(variable: Variable, value: float, interval_step: float) -> list[int | float]:
     """The values one step down and one step up, where there are any."""
     if not isinstance(variable, Choice):
-        size = interval_step * (variable.high - variable.low)
-        ends = (max(variable.low, value - size), min(variable.high, value + size))
-        return [float(end) for end in ends if end != value]
+        first, last = variable.ends
+        size, at = interval_step * (last - first), math.log(value) if variable.log else value
+        ends = variable.values_at(np.array([max(first, at - size), min(last, at + size)]))
+        return [end for end in ends.tolist() if end != value]
+    if not variable.ordered:
+        return [other for other in variable.values if other != value]
     if value in variable.values:
         place = variable.values.index(value)
         return [variable.values[at] for at in (place - 1, place + 1) if 0 <= at < len(variable.values)]
