@@ -172,6 +172,11 @@ walk_forward:                  # leave the section out to search only
 #   purge_days:                # as above
 #   embargo_days: 0
 
+# space:                       # times of day to choose from, hhmmss, with the script as it is (docs/spaces.md)
+#   entry_from: [90000, 90100, 90200]
+#   entry_until: [91000, 92000]
+#   exit_at: [92500, 93000]    # everything is sold then, nothing bought
+
 # account:                     # one account's way through the winner's trades; without it capital is unlimited
 #   cash: 10000000
 #   max_holdings: 5
