@@ -108,7 +108,9 @@ class Audit:
         seen = cut.seen[view.rows]
         if self.subject.closes_sessions and how == REMOVED:
             shortened = np.isin(self.time.session[view.rows], self.time.session[rows])
-            seen &= ~(shortened & np.isin(np.arange(len(seen)), view.panel.offsets[1:] - 1))
+            offsets = view.panel.offsets
+            closing = np.repeat(view.panel.clock[offsets[1:] - 1], np.diff(offsets))
+            seen &= ~(shortened & (self.known_at[view.rows] >= closing))
         for name, column in values.columns.items():
             differ = seen & ~same(self.base.columns[name][view.rows], column, self.effort.tolerance)
             if differ.any():
