@@ -47,3 +47,11 @@ class LedgerError(StoreError):
 
 class WorkerError(StomError, RuntimeError):
     """Workers were lost more often than retries allow; what was finished is kept."""
+
+
+class RegistryError(StoreError):
+    """A registry of models holds something that is damaged, is not there, or may not be kept."""
+
+
+class GateError(StomError, ValueError):
+    """A version does not show what a promotion asks of it."""

@@ -41,7 +41,7 @@ def write_atomically(path: Path, fill: Callable[[Path], None]) -> int:
             os.fsync(file.fileno())
         size = temporary.stat().st_size
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -52,7 +52,7 @@ def write_atomically(path: Path, fill: Callable[[Path], None]) -> int:
     return size
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the new name durable, where the system lets a folder be opened (not on Windows)."""
     if os.name != "posix":
         return
