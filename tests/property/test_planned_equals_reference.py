@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from stom_ray.conditions.compile import compile_strategy
+from stom_ray.engine.entries import entry_trades
 from stom_ray.engine.planned import transposed, walk
 from stom_ray.engine.planned.kernel import CpuKernel
 from stom_ray.engine.planned.totals import Totals
@@ -355,3 +356,22 @@ def test_the_programs_reach_every_way_through_the_kernels(make_panel):
 @pytest.mark.parametrize("seed", range(100, 300))
 def test_many_programs_trade_and_fault_as_the_reference_does(seed, make_panel):
     checked(make_panel, seed)
+
+
+@pytest.mark.parametrize("seed", [2, 11])
+def test_each_entry_is_the_trade_of_the_reference_that_buys_just_there(seed, make_panel):
+    script, profile = Script(seed, STYLES[seed % 6]), ("stom", "corrected")[seed // 6 % 2]
+    there = f"self.vars[{len(script.kinds) + 1}]"
+    strategy = compile_strategy(f"if 데이터길이 != {there}:\n    매수 = False", script.sell, profile=profile)
+    config = replace(settings_of(random.Random(seed + 7), profile), avgtime=1, gate_var0=False)
+    selection = select(market(make_panel, seed, 0.02 if script.risky else 0.0))
+    values = script.rows(1, False).values[0].tolist()
+    every_row = ParamMatrix.from_rows([[*values, count] for count in range(1, 150)])
+    expected = run_reference(strategy, selection, every_row, config)
+    assert not expected.faults
+    watched = selection.selected.column("관심종목") > 0  # the reference buys nothing else
+    got = entry_trades(strategy, selection, ParamMatrix.from_rows([[*values, 0]]), config, rows=watched)
+    order = np.argsort(expected.trades.buy_row)
+    assert len(got) > 200
+    for name in set(vars(got)) - {"candidate"}:
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected.trades, name)[order], err_msg=name)
