@@ -19,6 +19,7 @@ IndexArrays = tuple[Places, Places]  # second, ranked
 Views = tuple[Flags, Floats]  # inside (n_views, n_slots), n_days (n_views,)
 
 _LOW_32 = np.int64(0xFFFFFFFF)
+_NEVER = np.int64(1) << 62
 _DIGIT_BITS = 10  # of a radix pass
 _INSERTION_LIMIT = 40  # below, insertion beats the fixed cost of radix passes
 
@@ -47,16 +48,19 @@ def score_batch(
     for c in range(len(starts) - 1):
         longest = max(longest, starts[c + 1] - starts[c])
     chosen, slots, bought = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
-    entries, exits, spare = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
+    entries, exits, spare = np.empty(longest + 1, np.int64), np.empty(longest, np.int64), np.empty(longest, np.int64)
     amounts, weights = np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64)
+    high_amounts, high_weights = np.empty(2 * longest, np.int64), np.empty(2 * longest, np.int64)
     by_count, by_day = np.zeros(longest + 1, np.int64), np.zeros(daily.shape[1], np.int64)
     ends = np.empty(1 << _DIGIT_BITS, np.int64)
 
     for c in range(len(starts) - 1):
         n = 0
+        smallest = _NEVER
         for t in range(starts[c], starts[c + 1]):
             slot = slot_of_session[session[t]]
             if slot >= 0:
+                smallest = min(smallest, buy_amount[t])
                 chosen[n], slots[n], bought[n] = t, slot, buy_amount[t]
                 entries[n] = (np.int64(second[buy_row[t]]) << 32) | n
                 exits[n] = (np.int64(second[sell_row[t]]) << 32) | n
@@ -66,11 +70,14 @@ def score_batch(
             continue
         _sort_packed(entries, spare, ends, n, len(ranked))
         _sort_packed(exits, spare, ends, n, len(ranked))
+        entries[n] = _NEVER
         pieces, highest = _hold(entries, exits, n, bought, slots, ranked, amounts, weights, by_count, by_day)
         for v in range(len(inside)):
             place = _picked_place(by_day, inside[v], n_rows)
             held = _count_at(by_count, highest, place)
-            amount = _amount_at(amounts, weights, pieces, place)
+            # Where so many are held, no less than as many times the smallest amount is: what is below cannot be the answer.
+            high = _at_least(np.int64(held * smallest), amounts, weights, pieces, high_amounts, high_weights) if held > 0 else 0
+            amount = _amount_at(high_amounts, high_weights, high, place)
             capital = float(amount) if amount > 0 else betting
             _figures(exits, chosen, slots, n, profit, pct, hold_s, inside[v], n_days[v], held, capital, found[v, c])
         by_count[: highest + 1] = 0
@@ -127,32 +134,41 @@ def _hold(
     by_count: Ints,
     by_day: Ints,
 ) -> tuple[int, int]:
-    """Pieces of constant holdings: their amount and weight, and weights by count and by day. Returns pieces, highest count."""
-    i = j = pieces = highest = 0
-    count = amount = before = slot = 0
+    """Pieces of constant holdings: their amount and weight, and weights by count and by day. Returns pieces, highest count.
+
+    entries[n] is later than any exit. What comes next, an entry or an exit, is a coin toss to the processor: so nothing is decided
+    by a branch, and every step writes a piece, which only counts where it has a weight.
+    """
+    i = j = pieces = highest = count = 0
+    amount = slot = before = np.int64(0)
     while j < n:
-        entry = entries[i] >> 32 if i < n else np.int64(1) << 31
-        after_exit = (exits[j] >> 32) + 1  # the second of the sale is still held
-        now = ranked[min(entry, after_exit)]
-        if count > 0 and now > before:
-            amounts[pieces] = amount
-            weights[pieces] = now - before
-            by_count[count] += now - before
-            by_day[slot] += now - before
-            highest = max(highest, count)
-            pieces += 1
+        entry, after_exit = entries[i] >> 32, (exits[j] >> 32) + 1  # the second of the sale is still held
+        now = np.int64(ranked[min(entry, after_exit)])
+        weight = now - before if count > 0 else np.int64(0)
+        amounts[pieces], weights[pieces] = amount, weight
+        by_count[count] += weight
+        by_day[slot] += weight
+        pieces += 1 if weight > 0 else 0
         before = now
-        if entry < after_exit:
-            trade = entries[i] & _LOW_32
-            slot = slots[trade]
-            count += 1
-            amount += bought[trade]
-            i += 1
-        else:
-            count -= 1
-            amount -= bought[exits[j] & _LOW_32]
-            j += 1
+        enters = entry < after_exit
+        trade = (entries[i] if enters else exits[j]) & _LOW_32
+        slot = slots[trade] if enters else slot
+        count += 1 if enters else -1
+        amount += bought[trade] if enters else -bought[trade]
+        highest = max(highest, count)
+        i += 1 if enters else 0
+        j += 0 if enters else 1
     return pieces, highest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _at_least(least: np.int64, amounts: Ints, weights: Ints, pieces: int, high_amounts: Ints, high_weights: Ints) -> int:
+    """Copies the pieces of no smaller amount; returns how many they are."""
+    n = 0
+    for piece in range(pieces):
+        high_amounts[n], high_weights[n] = amounts[piece], weights[piece]
+        n += 1 if amounts[piece] >= least else 0
+    return n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -258,19 +274,17 @@ def _figures(
         cumulative += profit[trade]
         if not inside[slots[place]]:
             continue
-        if n_all == 0 or cumulative > peak:
-            peak = cumulative
+        peak = cumulative if n_all == 0 else max(peak, cumulative)
         if peak - cumulative > fall:
             fall, fall_from = peak - cumulative, peak
         n_all += 1
         total += profit[trade]
         held_s += hold_s[trade]
         sum_pct += pct[trade]
-        if profit[trade] >= 0:
-            n_won += 1
-            sum_won += pct[trade]
-        else:
-            sum_lost += pct[trade]
+        won = profit[trade] >= 0  # no branch: a sum is the same with a zero added
+        n_won += won
+        sum_won += pct[trade] if won else 0.0
+        sum_lost += 0.0 if won else pct[trade]
     if n_all == 0:
         return
     hit_rate = _rint(n_won / n_all * 100, 100.0)
