@@ -136,8 +136,8 @@ def _hold(
 ) -> tuple[int, int]:
     """Pieces of constant holdings: their amount and weight, and weights by count and by day. Returns pieces, highest count.
 
-    entries[n] is later than any exit. What comes next, an entry or an exit, is a coin toss to the processor: so nothing is decided
-    by a branch, and every step writes a piece, which only counts where it has a weight.
+    entries[n] is later than any exit. What comes next, an entry or an exit, is a coin toss to the processor: so nothing is
+    decided by a branch, and every step writes a piece, which only counts where it has a weight.
     """
     i = j = pieces = highest = count = 0
     amount = slot = before = np.int64(0)

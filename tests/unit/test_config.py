@@ -59,7 +59,7 @@ def test_the_example_is_a_configuration_and_its_comments_name_no_unknown_key(tmp
         ("serach:\n  evaluations: 10\n", 7, "did you mean `search`?"),
         ("search:\n  limits:\n    mddd: [0, 1]\n", 9, "did you mean `mdd`?"),
         ("walk_forward:\n  trian_days: 10\n", 8, "did you mean `train_days`?"),
-        ("execution:\n  zzz: 1\n", 8, "known keys here: folder, title, backend, workers, kernel, max_memory, ray_address, language"),
+        ("execution:\n  zzz: 1\n", 8, "known keys here: folder, title, backend, workers, kernel, max_memory"),
         ("engine:\n  bettin:\n", 8, "did you mean `betting`?"),
     ],
 )
