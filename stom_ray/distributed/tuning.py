@@ -236,6 +236,11 @@ class _Collector(tune.Callback):
         self._driver, self._stop = driver, stop
         self.error: Exception | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune writes its callbacks down at every fit, to restore them as nobody does here: the driver, with the ledger and the
+        # user's own progress callback, cannot be written and need not be.
+        return {}
+
     def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
         if self.error is None:
             try:

@@ -39,7 +39,7 @@ class HowRun:
     max_memory: int | None = None
 
     def and_then(self, other: HowRun) -> HowRun:
-        """Both batches: the larger prediction, and the later backend, for the user's present values are scored first, at the driver."""
+        """Both batches: the larger prediction, and the later backend, for present values are scored first, at the driver."""
         return replace(
             self,
             backend=other.backend,

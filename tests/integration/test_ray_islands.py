@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,8 +91,15 @@ def same_table(one, other):
 
 def test_islands_on_two_workers_give_the_table_of_one_process(ray_session, subject, whole, tmp_path):
     seen = []
-    result = run_islands(config(), subject, tmp_path / "ledger.bin", workers=2, progress=seen.append)
+    kept = threading.Lock()  # which cannot be pickled, as most of what a progress callback holds
+
+    def watch(progress):
+        with kept:
+            seen.append(progress)
+
+    result = run_islands(config(), subject, tmp_path / "ledger.bin", workers=2, progress=watch)
     same_table(result.table, whole.table)
+    np.testing.assert_array_equal(result.daily[result.table.daily_row], whole.daily[whole.table.daily_row])
     assert result.ended == ("evaluations",) * 2
     assert result.stopped_by == "done"
     assert seen[-1].evaluations == len(whole.table)
