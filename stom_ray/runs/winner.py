@@ -52,7 +52,7 @@ class Winner:
         if len(trades) == 0:
             return None
         gate = int(np.ceil(self.row.values[0, 0])) if subject.engine.gate_var0 else subject.engine.avgtime
-        market = round_trips(self.selection, subject.engine, gate=max(1, gate))
+        market = round_trips(self.selection, subject.engine.of_row(self.row), gate=max(1, gate))
         draws = max(FEWEST_DRAWS, min(DRAWS, MOST_ROUND_TRIPS // len(trades)))
         return random_entries(market, trades, draws=draws, seed=self.seed).p_value
 
