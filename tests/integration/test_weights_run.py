@@ -6,6 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from stom_ray.cli.main import app
+from stom_ray.config import load_config
+from stom_ray.engine.types import ParamMatrix
+from stom_ray.runs.played import play
+from stom_ray.runs.subject import open_subject
+from stom_ray.runs.winner import Winner
 from stom_ray.simulate import SimulateConfig, simulate
 
 BUY = "매수 = True\nif not (등락율 > self.vars[1]):\n    매수 = False\nif 매수:\n    self.Buy()\n"
@@ -51,6 +56,14 @@ def alone(folder, name, weights):
     return json.loads((folder / "alone.json").read_text(encoding="utf-8"))["figures"][0]
 
 
+def random_entries(folder, name, record):
+    """The winner's p-value, and the amounts that it is held against."""
+    subject = open_subject(load_config(folder / name / "config.yaml"))
+    row = ParamMatrix.from_rows([[int(value) for value in record["best"]["values"]]])
+    winner = Winner(subject, row, play(subject, row), subject.selection)
+    return winner.random_entry_p(), winner.market().entry.tobytes()
+
+
 def test_the_best_rows_weights_are_told_and_backtest_to_its_figures(folder):
     told, record = search(folder, "run")
     own = search(folder, "own", space=None)[1]
@@ -78,9 +91,7 @@ def test_a_winner_is_judged_by_its_own_weights(folder):
         assert record["best"][part] == other["best"][part]
     for part in ("stress", "capital"):
         assert record[part] == other[part]
-    print([c for c in record["card"]["checks"]])
-    checks = [{check["name"]: check for check in one["card"]["checks"]} for one in (record, other)]
-    assert checks[0]["random_entries"] == checks[1]["random_entries"]
+    assert random_entries(folder, "chosen", record) == random_entries(folder, "given", other)
 
 
 def test_weights_times_and_structure_are_searched_together(folder):
