@@ -172,10 +172,11 @@ walk_forward:                  # leave the section out to search only
 #   purge_days:                # as above
 #   embargo_days: 0
 
-# space:                       # times of day to choose from, hhmmss, with the script as it is (docs/spaces.md)
+# space:                       # times of day, hhmmss, and betting weights to choose from beside the run's own (docs/spaces.md)
 #   entry_from: [90000, 90100, 90200]
 #   entry_until: [91000, 92000]
 #   exit_at: [92500, 93000]    # everything is sold then, nothing bought
+#   weights: [[1, 5, 10, 15, 20, 0.5, 1, 1.5, 1, 0.5]]    # each as engine.weights
 
 # account:                     # one account's way through the winner's trades; without it capital is unlimited
 #   cash: 10000000

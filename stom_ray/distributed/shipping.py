@@ -81,5 +81,7 @@ def _engine_columns(selection: Selection, config: EngineConfig) -> set[str]:
 
         return replace(panel, columns={}, load=load)
 
-    bind(Selection(recording(selection.loaded), recording(selection.selected), selection.rows), config)
+    # The mode alone decides which columns betting weights go by.
+    for own in {one.weighting.mode: one for one in config.alone}.values():
+        bind(Selection(recording(selection.loaded), recording(selection.selected), selection.rows), own)
     return read

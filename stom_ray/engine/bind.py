@@ -89,7 +89,8 @@ def day_counts(panel: Panel) -> NDArray[np.int64]:
 def check_run(strategy: Strategy, selection: Selection, params: ParamMatrix, config: EngineConfig) -> tuple[str, ...]:
     """Refuses what cannot run; returns warnings.
 
-    Raises ConfigError: no parameter row, too few variables, a gate that is no row count, a minute panel, profiles that differ.
+    Raises ConfigError: no parameter row, too few variables, betting weights that are not there, a gate that is no row count, a
+    minute panel, profiles that differ.
     Raises ConditionError, in the corrected profile: a constant look-back or window longer than any loaded session.
     """
     panel = selection.selected
@@ -105,6 +106,9 @@ def check_run(strategy: Strategy, selection: Selection, params: ParamMatrix, con
     needed = max(strategy.n_vars, 1 if config.gate_var0 else 0)
     if width < needed:
         raise ConfigError(f"the scripts read self.vars[0] to self.vars[{needed - 1}], but parameter rows have {width} values")
+    if config.weightings and width == needed:
+        raise ConfigError(f"parameter rows have {width} values: expected the place of their betting weights behind {needed}")
+    config.places(params)
     if config.gate_var0 and not np.all(params.values[:, 0] >= 1):
         row = int(np.argmin(params.values[:, 0] >= 1))
         raise ConfigError(

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from stom_ray.conditions.faults import FaultError, fault_message
 from stom_ray.conditions.interpreter import Interpreter
 from stom_ray.conditions.ir import Strategy
-from stom_ray.engine.bind import bind, check_run
+from stom_ray.engine.bind import Binding, bind, check_run
 from stom_ray.engine.fills import fill_price, order_quantity
 from stom_ray.engine.openings import next_openings
 from stom_ray.engine.reference import CandidateRun, levels_of, variables_of
 from stom_ray.engine.trades import Trade, trades_from
-from stom_ray.engine.types import EngineConfig, Fault, ParamMatrix, RunResult
+from stom_ray.engine.types import EngineConfig, Fault, ParamMatrix, RunResult, Weighting
 from stom_ray.errors import ConfigError
 from stom_ray.store.panel import Selection
 
@@ -46,15 +46,19 @@ def run_late(strategy: Strategy, selection: Selection, params: ParamMatrix, conf
     the buy text is known not to buy. Divisions by zero are not counted. Raises as `run_reference`.
     """
     check_run(strategy, selection, params, config)
-    binding = bind(selection, config)
-    interpreter = Interpreter(strategy, binding.rows)
+    bound: dict[Weighting, tuple[Binding, Interpreter]] = {}
     trades: list[Trade] = []
     faults: list[Fault] = []
     with np.errstate(all="ignore"):
         for candidate in range(len(params)):
             row = ParamMatrix(params.values[[candidate]], params.is_float[[candidate]])
-            following = next_openings(strategy, selection, row, config, fillable=delay.entry_rows == 0)
-            run = _LateRun(interpreter, binding, config, candidate, variables_of(row, 0), delay=delay, following=following)
+            own = config.of_row(row)
+            if own.weighting not in bound:
+                binding = bind(selection, own)
+                bound[own.weighting] = binding, Interpreter(strategy, binding.rows)
+            binding, interpreter = bound[own.weighting]
+            following = next_openings(strategy, selection, row, own, fillable=delay.entry_rows == 0)
+            run = _LateRun(interpreter, binding, own, candidate, variables_of(row, 0), delay=delay, following=following)
             fault = run.over_all_sessions()
             if fault is None:
                 trades += run.trades

@@ -45,6 +45,7 @@ class Replay:
         if len(params) != 1:
             raise ConfigError(f"{len(params)} parameter rows: a replay is of one")
         check_run(strategy, selection, params, config)
+        config = config.of_row(params)
         self._binding, self._config = bind(selection, config), config
         self._interpreter = Interpreter(strategy, self._binding.rows)
         self._variables = variables_of(params, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ Profile = Literal["stom", "corrected"]
 MAX_BETTING = 1e12  # KRW; sums of amounts stay whole numbers
 MAX_VALUE = 10**18  # of a parameter, as in ranges
 MAX_AVGTIME = 1_000_000  # rows, far beyond any session
+MOST_WEIGHTINGS = 16  # of one run: an engine is bound for each
 
 
 def short(value: int | float) -> str:
@@ -32,6 +33,15 @@ class Weighting:
     limits: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     factors: tuple[float, float, float, float, float] = (1.0, 1.0, 1.0, 1.0, 1.0)
 
+    def __str__(self) -> str:
+        """As engine.weights takes it: 1, 5, 10, 15, 20, 1, 1.5, 2, 1, 0.5."""
+        return ", ".join(np.format_float_positional(value, trim="-") for value in self.values)
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """(10,) mode, limits, factors."""
+        return (self.mode, *self.limits, *self.factors)
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -40,6 +50,8 @@ class EngineConfig:
     betting: KRW per entry. avgtime: rows before a session's first decision. gate_var0: the gate (and so the number of rows) is
     self.vars[0] of the parameter row instead (optimisation). loaded_lengths: window lengths with a precomputed column; the others
     are evaluated raw. costs: name of a cost model in `schema.costs` ("stom", "krx", or "custom:tax_pct,fee_pct").
+    weightings: where betting weights are searched, those to choose from: the last value of a parameter row is a place in it, and
+    `weighting` is not looked at. What binds to a selection takes a config of one weighting: `of_row`, `alone`.
     """
 
     betting: float = 1_000_000.0
@@ -51,6 +63,7 @@ class EngineConfig:
     weighting: Weighting = field(default_factory=Weighting)
     costs: str = "stom"
     profile: Profile = "corrected"
+    weightings: tuple[Weighting, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.betting <= MAX_BETTING:
@@ -60,6 +73,33 @@ class EngineConfig:
         for name in ("ask_levels", "bid_levels"):
             if not 1 <= getattr(self, name) <= 5:
                 raise ConfigError(f"{name} is {getattr(self, name)}: the book has levels 1 to 5")
+        if len(self.weightings) > MOST_WEIGHTINGS:
+            raise ConfigError(f"{len(self.weightings)} betting weights to choose from: expected at most {MOST_WEIGHTINGS}")
+
+    @property
+    def alone(self) -> tuple[EngineConfig, ...]:
+        """One config for each of `weightings`; this one where there are none."""
+        return tuple(replace(self, weighting=one, weightings=()) for one in self.weightings) or (self,)
+
+    def of_row(self, params: ParamMatrix) -> EngineConfig:
+        """That of a single parameter row. Raises ConfigError as `places`."""
+        return self.alone[int(self.places(params)[0])]
+
+    def places(self, params: ParamMatrix) -> Ints:
+        """(n,) which of `alone` each parameter row takes. Raises ConfigError for a last value that is no place among them."""
+        if not self.weightings:
+            return np.zeros(len(params), dtype=np.int64)
+        if params.values.shape[1] == 0:
+            raise ConfigError("parameter rows are empty: expected the place of their betting weights as last value")
+        last = params.values[:, -1]
+        wrong = ~np.isin(last, np.arange(len(self.weightings)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ConfigError(
+                f"parameter row {row}: its last value is {last[row]:g}: expected the place of its betting weights, "
+                f"0 to {len(self.weightings) - 1}"
+            )
+        return last.astype(np.int64)
 
 
 @dataclass(frozen=True)

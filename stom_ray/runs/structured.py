@@ -1,4 +1,4 @@
-"""A run over structure or time windows: its libraries read, its goal made, and what it found written as plain scripts."""
+"""A run over structure, times or betting weights: libraries read, goal made, and what was found written as plain scripts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from stom_ray.conditions.diagnostics import Warnings
 from stom_ray.conditions.ir import Strategy
 from stom_ray.config import RunConfig
 from stom_ray.config.structure import StructureSection
-from stom_ray.engine.types import EngineConfig
+from stom_ray.engine.types import EngineConfig, Weighting
 from stom_ray.runs.files import write_text
 from stom_ray.search.evaluator import SerialEvaluator
 from stom_ray.search.goal import StomGoal
 from stom_ray.search.library import LibraryTerm, parse_library
 from stom_ray.search.space import Space
-from stom_ray.search.structure import Found, Structure, build_structure
+from stom_ray.search.structure import Found, Structure, build_structure, filled
 from stom_ray.search.structure_goal import StructureGoal, trade_without_skill
 from stom_ray.search.table import TrialTable
 from stom_ray.search.term_cut import Side
@@ -85,10 +85,11 @@ def structure_goal(
 
 @dataclass(frozen=True)
 class FoundScripts:
-    """The best row as plain scripts, and the files they were written to."""
+    """The best row as plain scripts, and the files they were written to. weighting: where betting weights are searched."""
 
     found: Found
     files: dict[str, Path]
+    weighting: Weighting | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -96,29 +97,39 @@ class FoundScripts:
             "buy": self.found.buy,
             "sell": self.found.sell,
             "files": {side: str(path) for side, path in self.files.items()},
+            "weights": None if self.weighting is None else list(self.weighting.values),
         }
 
     def render(self) -> str:
         terms = "; ".join(self.found.rules) or "nothing beyond the strategy's own conditions"
-        return f"found     {terms}\n          as a script: {', '.join(map(str, self.files.values()))}"
+        lines = [f"found     {terms}", f"          as a script: {', '.join(map(str, self.files.values()))}"]
+        if self.weighting is not None:
+            lines.append(f"          betting weights: {self.weighting if self.weighting.mode else 'off'}")
+        return "\n".join(lines)
 
 
 def write_found(subject: Subject, folder: Path, table: TrialTable | None) -> FoundScripts | None:
     """The study's best row as scripts in the run's folder; None where only self.vars are searched, or without a row that ran."""
-    if (subject.structure is None and subject.windows is None) or table is None or len(table.best()) == 0:
+    searched = subject.structure is not None or subject.windows is not None or subject.engine.weightings
+    if not searched or table is None or len(table.best()) == 0:
         return None
-    found = _found(subject, plain_row(table, int(table.best()[0])))
+    best = table.best()[:1]
+    row = plain_row(table, int(best[0]))
+    # Betting weights stand last and are in no script.
+    found = _found(subject, row[:-1] if subject.engine.weightings else row)
     files = {side: folder / name for side, name in NAMES.items()}
     write_text(files["buy"], found.buy)
     write_text(files["sell"], found.sell)
-    return FoundScripts(found, files)
+    weighting = subject.engine.of_row(table.rows(best)).weighting if subject.engine.weightings else None
+    return FoundScripts(found, files, weighting)
 
 
 def _found(subject: Subject, row: Sequence[int | float]) -> Found:
     """row: (n_vars,)."""
     texts: dict[Side, str] = {"buy": subject.texts["buy"], "sell": subject.texts["sell"]}
     if subject.windows is None:
-        assert subject.structure is not None
+        if subject.structure is None:
+            return Found(filled(texts["buy"], row), filled(texts["sell"], row), ())
         return subject.structure.found(row)
     if subject.structure is None:
         return subject.windows.found(texts, row)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.conditions.ir import Strategy
@@ -22,7 +23,7 @@ from stom_ray.config.cross_validation import CrossValidationSection
 from stom_ray.config.sections import WalkForwardSection
 from stom_ray.engine.backtest import run_warnings
 from stom_ray.engine.sweeps import loaded_lengths
-from stom_ray.engine.types import EngineConfig, Ints
+from stom_ray.engine.types import EngineConfig, Ints, Weighting
 from stom_ray.errors import ConfigError, LedgerError, StoreError
 from stom_ray.metrics.batch import trading_days
 from stom_ray.reports.data import Purge
@@ -32,7 +33,7 @@ from stom_ray.runs.scripts import ScriptFiles
 from stom_ray.runs.structured import read_structure, structure_goal
 from stom_ray.search.goal import SeveralGoals, StomGoal
 from stom_ray.search.ledger import Ledger
-from stom_ray.search.space import Space
+from stom_ray.search.space import Choice, Space
 from stom_ray.search.structure import Structure
 from stom_ray.search.study import StudyConfig
 from stom_ray.search.term_cut import Side
@@ -104,7 +105,7 @@ class Subject:
         return StudyConfig(
             space=self.space,
             goal=self.goal,
-            subject={**self.hashes, "engine": asdict(self.engine)},
+            subject={**self.hashes, "engine": _identity(self.engine)},
             sampler=search.sampler,
             options=search.options,
             seed=search.seed,
@@ -148,7 +149,8 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
         first = ranges.variables[0]
         engine = config.engine_config(loaded_lengths((*first.values, first.best)), gate_var0=True)
         goal = _goal(config)
-        windows = None if config.space is None else TimeWindows(len(ranges.variables), config.space.times())
+        times = {} if config.space is None else config.space.times()
+        windows = TimeWindows(len(ranges.variables), times) if any(times.values()) else None
         searched: dict[Side, str] = {"buy": texts["buy"], "sell": texts["sell"]}
         if windows is not None:
             space, searched = windows.space(space), windows.generated(searched)
@@ -165,10 +167,24 @@ def subject_of(config: RunConfig, texts: dict[str, str], selection: Selection, n
                 elapsed=config.strategy.elapsed,
                 layout=selection.loaded.layout,
             )
+        if config.space is not None and config.space.weights:
+            engine = replace(engine, weightings=config.space.weightings(engine.weighting))
+            space = _with_weights(space, engine.weightings)
         if structure is not None and config.structure is not None:
             goal = structure_goal(config.structure, goal, space, strategy, selection, engine)
         warnings += run_warnings(strategy, selection, space.present, engine)
     return Subject(config, texts, selection, strategy, ranges, space, engine, goal, files.name_all(warnings), structure, windows)
+
+
+def _with_weights(space: Space, weightings: Sequence[Weighting]) -> Space:
+    """The last variable: a place in the betting weights, none of which is nearer to another; the run's own are the first."""
+    labels = [str(one) for one in weightings]
+    return Space((*space.variables, Choice.named(labels, labels[0])), (*space.names, "weights"))
+
+
+def _identity(engine: EngineConfig) -> dict[str, Any]:
+    """As JSON data; weightings only where they are searched."""
+    return {name: value for name, value in asdict(engine).items() if name != "weightings" or value}
 
 
 def _goal(config: RunConfig) -> StomGoal:

@@ -21,7 +21,7 @@ from stom_ray.search.space import stack
 from stom_ray.store.panel import Selection
 from stom_ray.store.selection import on_days
 from stom_ray.validation.account import Account, AccountResult, simulate_account
-from stom_ray.validation.baselines import random_entries, round_trips
+from stom_ray.validation.baselines import RoundTrips, random_entries, round_trips
 from stom_ray.validation.plateau import Plateau, neighbour_rows, plateau
 from stom_ray.validation.stability import Stability, stability
 from stom_ray.validation.stress import Assumption, optimism_report, worse_assumptions
@@ -48,13 +48,17 @@ class Winner:
 
     def random_entry_p(self) -> float | None:
         """p-value against buying at random moments; None without trades."""
-        trades, subject = self.played.trades, self.subject
+        trades = self.played.trades
         if len(trades) == 0:
             return None
-        gate = int(np.ceil(self.row.values[0, 0])) if subject.engine.gate_var0 else subject.engine.avgtime
-        market = round_trips(self.selection, subject.engine, gate=max(1, gate))
         draws = max(FEWEST_DRAWS, min(DRAWS, MOST_ROUND_TRIPS // len(trades)))
-        return random_entries(market, trades, draws=draws, seed=self.seed).p_value
+        return random_entries(self.market(), trades, draws=draws, seed=self.seed).p_value
+
+    def market(self) -> RoundTrips:
+        """What the row's orders would meet on every row of the selection."""
+        engine = self.subject.engine.of_row(self.row)
+        gate = int(np.ceil(self.row.values[0, 0])) if engine.gate_var0 else engine.avgtime
+        return round_trips(self.selection, engine, gate=max(1, gate))
 
     def plateau(self) -> Plateau | None:
         """In the objective. None when the row itself has none."""

@@ -115,7 +115,7 @@ def _readers(strategy: Strategy, config: EngineConfig, space: Space | None) -> I
             for node in expressions(program):
                 if isinstance(node, Window):
                     yield from _of_window(node, text, evaluated, gate, possible, config)
-        if config.weighting.mode in (2, 3) and WEIGHTING_ANGLE in config.loaded_lengths:
+        if any(one.weighting.mode in (2, 3) for one in config.alone) and WEIGHTING_ANGLE in config.loaded_lengths:
             yield _Reader(WEIGHTING_ANGLE, gate - 1, 0, True, f"the angle of {WEIGHTING_ANGLE} rows that betting weights go by")
 
 
