@@ -41,7 +41,7 @@ def session(
 
     Access: Ray guards its ports by a token, kept in the user's home, which Ray writes world-readable; it is made private here.
     The ports themselves listen beyond loopback: on a shared machine the token is the only fence. Raises ConfigError when
-    the cluster cannot be reached.
+    the cluster cannot be reached, or a local one not started.
     """
     if ray.is_initialized():
         yield _info(owned=False)
@@ -55,15 +55,12 @@ def session(
         if object_store_mib < LEAST_OBJECT_STORE_MIB:
             raise ConfigError(f"object_store_mib is {object_store_mib}: Ray needs at least {LEAST_OBJECT_STORE_MIB}")
         folder = temp_dir or scratch_folder()
-        ray.init(
-            address="local",
-            num_cpus=num_cpus or os.cpu_count() or 1,
-            object_store_memory=object_store_mib * 2**20,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            _temp_dir=folder,
-        )
+        try:
+            _start(folder, num_cpus or os.cpu_count() or 1, object_store_mib)
+        except ConfigError:
+            if temp_dir is None:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
     else:
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
@@ -78,6 +75,27 @@ def session(
         ray.shutdown()
         if folder is not None and temp_dir is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: str, num_cpus: int, object_store_mib: int) -> None:
+    """A local cluster. ConfigError when it does not come up; processes of Ray's that did end with this one."""
+    try:
+        ray.init(
+            address="local",
+            num_cpus=num_cpus,
+            object_store_memory=object_store_mib * 2**20,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            _temp_dir=folder,
+        )
+    except Exception as error:  # a node that does not answer is a bare Exception, sockets and checks raise what they like
+        ray.shutdown()
+        raise ConfigError(
+            f"Ray cannot be started here with {num_cpus} processors and an object store of {object_store_mib} MiB, its files in "
+            f"{folder} ({type(error).__name__}: {error}): free memory, disk and ports, take fewer execution.workers, set TMPDIR "
+            "to a short path that can be written, or use execution.backend: serial"
+        ) from error
 
 
 def scratch_folder() -> str:
