@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import ray
 from numpy.typing import NDArray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from stom_ray.engine.plans import HowRun
 from stom_ray.engine.types import Floats, ParamMatrix
@@ -76,6 +77,12 @@ class Mailbox:
     def collect(self) -> list[Post]:
         letters, self._letters = self._letters, []
         return letters
+
+
+def open_mailbox() -> Any:
+    """A mailbox on the driver's own node: left to Ray, it may be put on one that is lost, and the letters with it."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return Mailbox.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
 
 
 def post(mailbox: Any, letter: Post) -> None:

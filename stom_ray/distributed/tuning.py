@@ -17,7 +17,7 @@ import numpy as np
 from ray import get, put, tune
 
 from stom_ray.conditions.ir import Strategy
-from stom_ray.distributed.mailbox import Ended, Failed, Letter, Mailbox
+from stom_ray.distributed.mailbox import Ended, Failed, Letter, open_mailbox
 from stom_ray.distributed.session import gpus_of_session, scratch_folder
 from stom_ray.distributed.shipping import portable
 from stom_ray.engine.plans import HowRun
@@ -95,7 +95,7 @@ class Driver:
         self.subject = subject.to_ship()
         self.shipped = put(self.subject)
         self.ended: dict[int, str] = {}
-        self.mailbox = Mailbox.remote()  # type: ignore[attr-defined]
+        self.mailbox = open_mailbox()
         self._ticks = subject.selection.selected.n_rows
         self._progress = progress
         self._meter = Meter()

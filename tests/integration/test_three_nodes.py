@@ -11,6 +11,7 @@ from ray.cluster_utils import Cluster
 
 from stom_ray.conditions.compile import compile_strategy
 from stom_ray.distributed.islands import run_islands
+from stom_ray.distributed.mailbox import open_mailbox
 from stom_ray.distributed.tuning import Subject
 from stom_ray.engine.types import EngineConfig
 from stom_ray.search.goal import StomGoal
@@ -85,6 +86,14 @@ def same(one, other):
 
 def workers_of(cluster):
     return [node for node in cluster.list_all_nodes() if node is not cluster.head_node]
+
+
+def test_letters_are_kept_on_the_drivers_node_because_any_other_may_be_lost(cluster):
+    here = ray.get_runtime_context().get_node_id()
+    mailboxes = [open_mailbox() for _ in range(4)]
+    for mailbox in mailboxes:
+        assert ray.get(mailbox.collect.remote()) == []
+        assert ray._private.state.actors(mailbox._actor_id.hex())["Address"]["NodeID"] == here
 
 
 def test_the_only_node_that_scores_is_lost_and_another_joins_mid_search(cluster, subject, whole, tmp_path):
