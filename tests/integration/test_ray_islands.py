@@ -16,7 +16,7 @@ from stom_ray.distributed.islands import run_islands
 from stom_ray.distributed.optuna_search import run_optuna_search
 from stom_ray.distributed.session import session
 from stom_ray.distributed.tuning import Subject
-from stom_ray.engine.types import EngineConfig
+from stom_ray.engine.types import EngineConfig, Weighting
 from stom_ray.errors import ConfigError, LedgerError
 from stom_ray.search.base import FIGURES
 from stom_ray.search.goal import SeveralGoals, StomGoal
@@ -115,6 +115,18 @@ def test_islands_that_weigh_several_objectives_share_them_and_resume_to_the_same
     same_table(result.table, alone.table)
     assert result.table.aims.shape == (len(result.table), 3)
     np.testing.assert_array_equal(result.table.aims[:, 0], result.table.figures[:, FIGURES.index("tsg")])
+
+
+def test_islands_choose_betting_weights_as_one_process_does(ray_session, subject, tmp_path):
+    """By two columns that the scripts do not read and the workers need."""
+    off, by_range, by_volume = (Weighting(mode, (0.0, 5.0, 10.0, 15.0), (0.5, 1.0, 1.5, 1.0, 3.0)) for mode in (0, 1, 4))
+    weighed = replace(subject, engine=replace(subject.engine, weightings=(off, by_range, by_volume)))
+    space = Space((*SPACE.variables, Choice.named(["off", "by range", "by volume"], "off")))
+    free = replace(config(sampler="random", options={}, evaluations=30), space=space)
+    result = run_islands(free, weighed, tmp_path / "ledger.bin", workers=2)
+    alone = Study(free, weighed.evaluator(), tmp_path / "alone.bin").run()
+    same_table(result.table, alone.table)
+    assert set(alone.table.params.values[:, -1]) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("workers", [1, 2])

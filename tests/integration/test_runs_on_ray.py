@@ -48,6 +48,21 @@ def test_a_run_over_ray_finds_what_a_run_in_this_process_finds(ray_session, fold
         pd.testing.assert_frame_equal(*tables)
 
 
+def test_structure_and_times_are_searched_over_ray_as_in_this_process(ray_session, folder, write_run):
+    path = write_run(folder, walk_forward="")
+    (folder / "terms.txt").write_text("체결강도 > {90, 110}\n등락율 > {0, 5}\n", encoding="utf-8")
+    record = yaml.safe_load(path.read_text(encoding="utf-8"))
+    record |= {"structure": {"library": "terms.txt"}, "space": {"exit_at": [90500]}}
+    record["search"] |= {"sampler": "structure", "evaluations": 40}
+    path.write_text(yaml.safe_dump(record, allow_unicode=True), encoding="utf-8")
+    here = api.search(api.load_config(path))
+    there = api.search(over_ray(path, "there"))
+    pd.testing.assert_frame_equal(there.table, here.table)
+    assert len(here.table) > 20
+    assert there.data.best == here.data.best
+    assert there.structure.found == here.structure.found
+
+
 def test_sampler_optuna_is_ray_tunes_own_search(ray_session, folder, write_run):
     path = write_run(folder, walk_forward="")
     outcome = api.search(over_ray(path, "plain", sampler="optuna", islands=1, batch=1, evaluations=6))
