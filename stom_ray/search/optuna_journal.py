@@ -79,19 +79,20 @@ class OptunaJournal:
 
         ConfigError when the file has another study of that name.
         """
-        known = name in {study.study_name for study in self._storage.get_all_studies()}
         objectives = tuple(header["identity"]["goal"].get("objectives", ()))
-        if not known:
+        directions = [_direction(one) for one in objectives] or [StudyDirection.MAXIMIZE]
+        if name not in {study.study_name for study in self._storage.get_all_studies()}:
             verbosity = optuna.logging.get_verbosity()
             optuna.logging.set_verbosity(optuna.logging.WARNING)
-            self._storage.create_new_study([_direction(one) for one in objectives] or [StudyDirection.MAXIMIZE], name)
+            self._storage.create_new_study(directions, name)
             optuna.logging.set_verbosity(verbosity)
         study = Study(name, self._storage)
-        if not known:
-            study.set_user_attr("study_id", header["study_id"])
+        if "study_id" not in study.user_attrs and not study.trials and study.directions == directions:
+            # New, or of a watch that was killed before it had written whose study this is: the id comes last.
             if objectives:
                 names = [one.removeprefix("-") for one in objectives]
                 self._storage.set_study_system_attr(self._storage.get_study_id_from_name(name), METRIC_NAMES, names)
+            study.set_user_attr("study_id", header["study_id"])
         theirs = study.user_attrs.get("study_id")
         if theirs != header["study_id"]:
             raise ConfigError(

@@ -1,8 +1,8 @@
 """A study's rows as Optuna sees them, read from a ledger that grows, is cut, or is damaged."""
 
+import json
 import warnings
 
-import numpy as np
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from stom_ray.errors import ConfigError, LedgerError
 from stom_ray.search.ledger import Ledger
+from stom_ray.search.ledger_format import scan
 from stom_ray.search.ledger_tail import LedgerTail
 from stom_ray.search.optuna_journal import BEST, OptunaJournal
 from stom_ray.search.study import Study
@@ -73,15 +74,25 @@ def test_a_follower_that_comes_again_writes_nothing_twice(ledger, tmp_path):
     assert journal.read_bytes() == before
 
 
-def test_a_journal_cut_at_any_byte_is_continued_to_the_same_trials(ledger, table, tmp_path):
-    journal = tmp_path / "optuna.log"
+def test_a_journal_cut_at_every_byte_is_continued_to_the_same_trials(tmp_path, config_of, evaluator):
+    ledger, journal = tmp_path / "ledger.bin", tmp_path / "optuna.log"
+    Study(config_of(evaluations=1, batch_size=1), evaluator, ledger).run()
     written(ledger, journal)
     whole = journal.read_bytes()
-    for cut in np.linspace(0, len(whole) - 1, 25).astype(int):
-        journal.write_bytes(whole[:cut])
-        written(ledger, journal)
-        keys = [trial.user_attrs["key"] for trial in trials(journal)]
-        assert sorted(keys) == sorted(key.hex() for key in table.keys)
+    for length in range(len(whole)):
+        journal.write_bytes(whole[:length])
+        OptunaJournal(journal)
+        lines = whole[: whole.rfind(b"\n", 0, length) + 1]
+        assert journal.read_bytes() == lines
+        if len(lines) == length:  # what follows depends on the whole lines alone
+            written(ledger, journal)
+            assert told(journal.read_bytes()) == told(whole)
+
+
+def told(journal):
+    """Every line, without who wrote it and when."""
+    lines = [json.loads(line) for line in journal.splitlines()]
+    return [{name: value for name, value in line.items() if not name.startswith(("worker", "datetime"))} for line in lines]
 
 
 def test_of_many_rows_a_sample_the_records_and_the_best_are_shown(ledger, table, tmp_path):
@@ -109,6 +120,19 @@ def test_a_ledger_is_read_as_it_grows_and_a_torn_record_waits(ledger, tmp_path):
 
 def scored_rows(path):
     return [(n, row) for n, batch in enumerate(Ledger.read(path).batches) for row in batch.scored]
+
+
+def test_a_ledger_cut_at_every_byte_is_followed_up_to_the_cut_or_refused(tmp_path, config_of, evaluator):
+    Study(config_of(evaluations=2, batch_size=1), evaluator, tmp_path / "small.bin").run()
+    whole, cut = (tmp_path / "small.bin").read_bytes(), tmp_path / "cut.bin"
+    ends = [frame.end for frame in scan(whole).intact]
+    for length in range(len(whole)):
+        cut.write_bytes(whole[:length])
+        if length < ends[0]:
+            with pytest.raises(LedgerError, match=r"cut\.bin: offset \d"):
+                LedgerTail(cut)
+        else:
+            assert len(list(LedgerTail(cut).news())) == sum(end <= length for end in ends) - 1
 
 
 def test_a_ledger_damaged_in_the_middle_is_refused_with_the_offset(ledger):
