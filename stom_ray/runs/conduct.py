@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from stom_ray.config import RunConfig, load_config
+from stom_ray.config import RunConfig
 from stom_ray.engine.plans import HowRun
 from stom_ray.errors import ConfigError
 from stom_ray.reports import write_report
@@ -25,7 +25,7 @@ from stom_ray.runs.files import as_json, plain, write_text
 from stom_ray.runs.findings import found
 from stom_ray.runs.fronts import front_json, front_lines
 from stom_ray.runs.structured import FoundScripts, write_found
-from stom_ray.runs.subject import free_folder, open_subject, refuse_others, run_folder, script_files
+from stom_ray.runs.subject import free_folder, kept_config, open_subject, refuse_others, run_folder, script_files
 from stom_ray.runs.workplace import NO_WALK_FORWARD, Say, Workplace
 from stom_ray.search.study import StudyResult
 from stom_ray.validation.account import in_words
@@ -184,11 +184,11 @@ def report_again(folder: str | Path, language: str) -> RunOutcome:
     place = Path(folder)
     if not (place / "config.yaml").exists():
         raise ConfigError(f"{folder}: no run in there (config.yaml is missing). Give the folder that `stom-ray search` named")
-    config = load_config(place / "config.yaml")
+    config = kept_config(place)
     execution = config.execution.model_copy(update={"language": language, "backend": "serial"})
     subject = open_subject(config.model_copy(update={"execution": execution}))
     refuse_others(subject, place)
-    before = _recorded(place / "result.json")
+    before = read_result(place / "result.json")
     with Workplace(subject) as workplace:
         stopped_by, seconds = str(before.get("stopped_by", "interrupted")), dict(before.get("seconds", {}))
         study = workplace.recorded(place, stopped_by, float(seconds.get("search", 0.0)))
@@ -199,13 +199,24 @@ def report_again(folder: str | Path, language: str) -> RunOutcome:
     return _finish(Counted(subject, place), study, forward, validated, seconds, HowRun.of_json(before.get("how")))
 
 
-def _recorded(path: Path) -> dict[str, Any]:
-    """result.json of a run that reached its report; empty when there is none, or none that can be read."""
+def read_result(path: Path) -> dict[str, Any]:
+    """result.json of a run that reached its report; empty when there is none.
+
+    ConfigError when it is damaged: it alone says how many windows and folds were completed.
+    """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
         return {}
-    return record if isinstance(record, dict) else {}
+    except (OSError, ValueError) as error:
+        record = error
+    if not isinstance(record, dict):
+        why = record if isinstance(record, Exception) else "no record in there"
+        raise ConfigError(
+            f"{path}: damaged or cut off ({why}): restore a copy, search again with --resume, which writes it anew, or delete it "
+            "for a report without walk-forward and cross-validation"
+        )
+    return record
 
 
 def _finish(

@@ -43,6 +43,8 @@ from stom_ray.store.panel import Selection
 from stom_ray.validation.purge import day_reach
 from stom_ray.validation.splits import DayReach
 
+CONFIG, END = "config.yaml", "...\n"  # the end as YAML has it
+
 Days = tuple[int, int]
 
 
@@ -220,7 +222,7 @@ def _read(path: str, what: str) -> str:
 def free_folder(config: RunConfig, *, resume: bool) -> Path:
     """The run's folder. Raises ConfigError when a run is in it already and `resume` was not asked for."""
     folder = Path(config.execution.folder or Path("runs") / config.config_id())
-    if (folder / "config.yaml").exists() and not resume:
+    if (folder / CONFIG).exists() and not resume:
         raise ConfigError(f"{folder}: a run is in there already. Go on with --resume, or set execution.folder to another one")
     return folder
 
@@ -253,8 +255,22 @@ def run_folder(subject: Subject, *, resume: bool) -> Path:
         raise StoreError(f"{folder}: cannot be written ({error.strerror}): set execution.folder to a place with room") from error
     for name, file in (names | kept_structure).items():
         write_text(folder / file, subject.texts[name])
-    write_text(folder / "config.yaml", kept.to_yaml())
+    write_text(folder / CONFIG, kept.to_yaml() + END)
     return folder
+
+
+def kept_config(folder: Path) -> RunConfig:
+    """The configuration that a run has left in its folder. ConfigError: it was cut off, or cannot be run."""
+    path = folder / CONFIG
+    text = _read(str(path), "the run's configuration")
+    if not text.rstrip().endswith(f"\n{END.rstrip()}"):
+        # Most sections may be left out, so that half of it may be the configuration of another run.
+        line = text.count("\n") + 1
+        raise ConfigError(
+            f"{path}:{line}: cut off here, the last line, {END.rstrip()}, is missing: restore a copy, or delete it and search "
+            "again with --resume, which writes it anew"
+        )
+    return load_config(path)
 
 
 def refuse_others(subject: Subject, folder: Path) -> None:
@@ -269,9 +285,9 @@ def refuse_others(subject: Subject, folder: Path) -> None:
                 f"{path}: this run is about something else: its {', '.join(apart)} differ from the configuration's. "
                 "Set execution.folder to another one, or go back to the settings of that run"
             )
-    if not (folder / "config.yaml").exists():
+    if not (folder / CONFIG).exists():
         return
-    kept = load_config(folder / "config.yaml")
+    kept = kept_config(folder)
     for what, parts, before, now in (
         ("walk-forward", "windows", kept.walk_forward, subject.config.walk_forward),
         ("cross-validation", "folds", kept.cross_validation, subject.config.cross_validation),

@@ -97,19 +97,32 @@ def test_a_folder_of_runs_can_be_moved(folder, tmp_path):
     assert not np.isnan(read_register(moved).studies[0].returns()).any()
 
 
-def test_a_last_line_cut_anywhere_is_dropped_and_written_over(folder):
+def test_cut_at_every_byte_the_whole_lines_before_remain_and_the_next_is_written_over_the_rest(folder):
+    add(folder, "s1")
+    add(folder, "s2")
+    register_look(folder, "data", "l1", DAYS)
+    whole = file_of(folder).read_bytes()
+    for length in range(len(whole)):
+        file_of(folder).write_bytes(whole[:length])
+        lines = whole[: whole.rfind(b"\n", 0, length) + 1]
+        found = read_register(folder)
+        assert len(found.studies) + len(found.looks) == lines.count(b"\n")
+        assert file_of(folder).read_bytes() == whole[:length], "a reader writes nothing"
+        if length % 8 == 0:  # what is written is fsynced
+            add(folder, "s3")
+            assert file_of(folder).read_bytes().startswith(lines)
+            assert read_register(folder).studies[-1].study == "s3"
+
+
+def test_a_torn_last_line_is_written_over(folder):
     add(folder, "s1")
     first = file_of(folder).read_bytes()
     add(folder, "s2")
     whole = file_of(folder).read_bytes()
-    for length in range(len(first), len(whole)):
-        file_of(folder).write_bytes(whole[:length])
-        assert [one.study for one in read_register(folder).studies] == ["s1"]
-    add(folder, "s2")
-    assert file_of(folder).read_bytes() == whole
-    file_of(folder).write_bytes(first + b"\0" * 500)
-    add(folder, "s2")
-    assert file_of(folder).read_bytes() == whole
+    for torn in (whole[:-1], first + b"\0" * 500):
+        file_of(folder).write_bytes(torn)
+        add(folder, "s2")
+        assert file_of(folder).read_bytes() == whole
 
 
 def test_damage_before_the_last_line_names_file_and_line(folder):
