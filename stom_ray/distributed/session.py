@@ -13,8 +13,9 @@ from pathlib import Path
 
 import psutil
 import ray
+from ray.exceptions import RayError
 
-from stom_ray.errors import ConfigError
+from stom_ray.errors import ConfigError, StomError, WorkerError
 
 OBJECT_STORE_MIB = 512
 LEAST_OBJECT_STORE_MIB = 80  # Ray refuses less
@@ -41,10 +42,11 @@ def session(
 
     Access: Ray guards its ports by a token, kept in the user's home, which Ray writes world-readable; it is made private here.
     The ports themselves listen beyond loopback: on a shared machine the token is the only fence. Raises ConfigError when
-    the cluster cannot be reached, or a local one not started.
+    the cluster cannot be reached, or a local one not started; WorkerError when it is lost later.
     """
     if ray.is_initialized():
-        yield _info(owned=False)
+        with _loss_told():
+            yield _info(owned=False)
         return
     os.environ.setdefault("RAY_task_oom_retries", "2")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -70,11 +72,27 @@ def session(
             ) from error
     try:
         _make_token_private()
-        yield _info(owned=address == "local")
+        with _loss_told():
+            yield _info(owned=address == "local")
     finally:
         ray.shutdown()
         if folder is not None and temp_dir is None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _loss_told() -> Iterator[None]:
+    """What Ray raises when its own processes are gone says nothing about the run: WorkerError does."""
+    try:
+        yield
+    except RayError as error:
+        if isinstance(error, StomError):
+            raise
+        why = str(error).strip().partition("\n")[0]
+        raise WorkerError(
+            f"Ray was lost ({type(error).__name__}: {why}): what was scored is recorded; see that the cluster stands and has "
+            "memory, then run again with --resume"
+        ) from error
 
 
 def _start(folder: str, num_cpus: int, object_store_mib: int) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import ray
 import yaml
 
 from stom_ray import api
+from stom_ray.distributed.mailbox import open_mailbox
 from stom_ray.distributed.session import session
+from stom_ray.errors import WorkerError
 from stom_ray.search.ledger import Ledger
 from stom_ray.search.table import trial_table
 
@@ -68,3 +71,10 @@ def test_sampler_optuna_is_ray_tunes_own_search(ray_session, folder, write_run):
     outcome = api.search(over_ray(path, "plain", sampler="optuna", islands=1, batch=1, evaluations=6))
     assert outcome.stopped_by == "done"
     assert set(outcome.table["source"]) == {"present", "optuna"}
+
+
+def test_a_ray_that_loses_what_the_run_needs_is_told_as_such_with_what_to_do(ray_session):
+    mailbox = open_mailbox()
+    ray.kill(mailbox)
+    with pytest.raises(WorkerError, match=r"Ray was lost \(ActorDiedError: .*run again with --resume"), session():
+        ray.get(mailbox.collect.remote())
